@@ -1,0 +1,68 @@
+"""The record of one request: what could have served, what was called, what became of it. No prompt, no answer."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+StreamEnding = Literal["finish", "error_event", "aborted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call. `started` is seconds after the request's start; `first_token` and `took` are seconds, or None/total.
+
+    `usd` is priced by the deployment that was called, also when the call failed after tokens had come.
+    """
+
+    deployment: str
+    vendor: str
+    outcome: str
+    status: int
+    detail: str
+    started: float
+    first_token: float | None
+    took: float
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usage_estimated: bool = False
+    usd: float = 0.0
+    continuation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A deployment that was not called, and why."""
+
+    deployment: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`at` is Unix time in seconds; durations are seconds. `outcome` is what the app saw in the end.
+
+    `served_by` is the deployment whose answer the app got (the last one, where a stream was continued), or "".
+    """
+
+    request_id: str
+    at: float
+    revision: str
+    key: str
+    workflow: str
+    route: str
+    endpoint: str
+    stream: bool
+    outcome: str
+    status: int
+    served_by: str
+    served_vendor: str
+    model: str
+    fallback: bool
+    first_token: float | None
+    took: float
+    usd: float
+    input_tokens: int
+    output_tokens: int
+    attempts: tuple[Attempt, ...]
+    rejected: tuple[Rejected, ...]
+    stream_ending: StreamEnding | None = None
+    notes: tuple[str, ...] = ()
