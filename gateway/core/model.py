@@ -7,7 +7,6 @@ snapshot at its start and keeps it to its end.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntFlag
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 DomainKind = Literal["vendor", "maker", "model", "cloud", "region", "account", "edge", "jurisdiction"]
@@ -131,7 +130,7 @@ class Allow:
     It fails closed: a deployment that does not say which region it is in is refused by a rule on regions.
     """
 
-    names: Mapping[DomainKind, frozenset[str]] = MappingProxyType({})
+    names: Mapping[DomainKind, frozenset[str]] = field(default_factory=dict)
 
     def refusal(self, deployment: Deployment) -> str | None:
         """Why this deployment may not serve, or None."""
