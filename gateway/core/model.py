@@ -88,14 +88,14 @@ class Deployment:
     price: Price = Price()
     timeouts: Timeouts = Timeouts()
     weight: float = 1.0
+    identity: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # While this stays the same across a reload, what was learnt about its health still holds.
+        object.__setattr__(self, "identity", (self.id, self.vendor, self.base_url, self.model, self.api_key))
 
     def domain(self, kind: DomainKind) -> str | None:
         return next((domain.name for domain in self.domains if domain.kind == kind), None)
-
-    @property
-    def identity(self) -> tuple[str, str, str, str]:
-        """While this stays the same across a reload, what was learnt about its health still holds."""
-        return (self.vendor, self.base_url, self.model, self.api_key)
 
 
 Tier = tuple[Deployment, ...]

@@ -1,0 +1,235 @@
+"""The circuit breaker of one deployment, or of one failure domain.
+
+    CLOSED     everything passes; results are counted in a sliding window. It trips on consecutive failures, on the
+               share of failures, on the share of slow calls, or at once on what is certain and lasting.
+    OPEN       nothing passes until `open_until`.
+    HALF_OPEN  a bounded number of probes pass, one after the other. `close_after` good ones close it, a bad one
+               opens it again.
+    After closing, traffic ramps up: the first third of `ramp` seconds lets 5 % pass, the next 25 %, the last 50 %.
+
+Each call carries a permit. A permit knows the generation in which it was handed out, and each trip starts a new one,
+so a result from before a trip changes nothing. A permit is returned exactly once.
+
+How long it stays open: a fifth of the time the trouble has lasted, never less than `open`, never more than `open_max`,
+and up to a quarter longer by jitter; or as long as the vendor asked (Retry-After, clamped). So a blip of a minute is
+noticed to be over within a quarter of a minute, and an outage of hours is not probed every few seconds.
+
+Why our own. `circuitbreaker` guards the ledger here, as its author meant it: one function, one exception, a counter.
+A vendor needs what it does not have: a failure share besides a run of failures (a brown-out never fails five times
+in a row), results that come minutes after the call began (its late successes close an open circuit), callers that
+leave without it meaning anything (it counts a cancelled call as a success), and a bounded number of probes (it lets
+every waiting call through at once).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+
+from gateway.core.model import BreakerSettings
+from gateway.core.outcome import Signal
+from gateway.core.window import Window
+
+RAMP_STAGES = (0.05, 0.25, 0.5)
+OUTAGE_FRACTION = 0.2
+JITTER = 1.25
+LASTING_OPEN = 30.0
+
+
+class Phase(Enum):
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of phase, for metrics and logs. `subject` is a deployment's id or "kind:name" of a domain."""
+
+    subject: str
+    before: Phase
+    after: Phase
+    cause: str
+    at: float
+    open_until: float
+
+
+class Permit:
+    """The right to make one call. `probe` while it occupies a half-open slot."""
+
+    __slots__ = ("generation", "probe", "returned")
+
+    def __init__(self, generation: int, probe: bool) -> None:
+        self.generation = generation
+        self.probe = probe
+        self.returned = False
+
+
+class Breaker:
+    def __init__(
+        self, subject: str, settings: BreakerSettings, rng: Random, on_transition: Callable[[Transition], None]
+    ) -> None:
+        self.subject = subject
+        self.settings = settings
+        self.phase = Phase.CLOSED
+        self.open_until = 0.0
+        self.lasting = False  # tripped by something certain: never a last resort
+        self.cause = ""
+        self.window = Window(settings.window)
+        self._rng = rng
+        self._on_transition = on_transition
+        self._generation = 0
+        self._consecutive = 0
+        self._trouble_since: float | None = None
+        self._ramp_until = 0.0
+        self._probes_out = 0
+        self._probes_good = 0
+        self._lease_until = 0.0
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    def refusal(self, now: float) -> str | None:
+        """Why no permit would be given now, or None. Changes nothing."""
+        if self.phase is Phase.OPEN and now < self.open_until:
+            return f"breaker open: {self.cause}"
+        if self.phase is Phase.HALF_OPEN and self._probes_out >= self.settings.half_open_probes:
+            return "breaker half-open: a probe is under way" if now < self._lease_until else None
+        return None
+
+    def ramp_share(self, now: float) -> float:
+        """The share of traffic that may pass: 1 unless it has just closed."""
+        remaining = self._ramp_until - now
+        if remaining <= 0 or self.phase is not Phase.CLOSED:
+            return 1.0
+        stage = int((1 - remaining / self.settings.ramp) * len(RAMP_STAGES))
+        return RAMP_STAGES[min(max(stage, 0), len(RAMP_STAGES) - 1)]
+
+    def admit(self, now: float) -> Permit | None:
+        """A permit, or None while open or while the probes are out. Ramping is the caller's to ask for."""
+        if self.phase is Phase.CLOSED:
+            return Permit(self._generation, probe=False)
+        if self.refusal(now) is not None:
+            return None
+        if self.phase is Phase.OPEN:
+            self._move(Phase.HALF_OPEN, "time to probe", now)
+            self._probes_out = self._probes_good = 0
+        return self._probe(now)
+
+    def force(self) -> Permit:
+        """A permit whatever the phase: the last resort when everything is open. Its result cannot close it."""
+        return Permit(self._generation, probe=False)
+
+    def _probe(self, now: float) -> Permit:
+        # A probe that hangs must not keep the others out for ever: its slot is leased for one open period.
+        if self._probes_out >= self.settings.half_open_probes:
+            self._probes_out -= 1
+        self._probes_out += 1
+        self._lease_until = now + self._open_period(now)
+        return Permit(self._generation, probe=True)
+
+    # -- telling -----------------------------------------------------------------------------------------------
+
+    def first_token(self, permit: Permit, now: float) -> None:
+        """A provisional success: a long stream need not end before its probe counts."""
+        if permit.probe and permit.generation == self._generation:
+            permit.probe = False
+            self._probe_back()
+            self._probe_succeeded(now)
+
+    def settle(
+        self, permit: Permit, signal: Signal, now: float, *, slow: bool = False, hold: float = 0.0, cause: str = ""
+    ) -> None:
+        """Return the permit with its result. `hold`: seconds the vendor asked us to stay away."""
+        assert not permit.returned, "a permit is returned once"
+        permit.returned = True
+        if permit.generation != self._generation:
+            return
+        if permit.probe:
+            self._probe_back()
+        if signal is Signal.TRIP:
+            self.trip(now, cause, hold=hold, lasting=True)
+        elif self.phase is Phase.CLOSED:
+            self._count(signal, slow, now, hold, cause)
+        elif self.phase is Phase.HALF_OPEN:
+            self._judge_probe(permit, signal, slow, now, hold, cause)
+
+    def accuse(self, now: float, cause: str) -> None:
+        """Count a failure without a permit: proven only after its call had been settled as neutral."""
+        if self.phase is Phase.CLOSED:
+            self._count(Signal.FAILURE, False, now, 0.0, cause)
+
+    def trip(self, now: float, cause: str, *, hold: float = 0.0, lasting: bool = False) -> None:
+        """Open, or stay open longer: of two times the later one holds."""
+        if self._trouble_since is None or (self.phase is Phase.CLOSED and now >= self._ramp_until):
+            self._trouble_since = now
+        period = max(self._open_period(now), LASTING_OPEN if lasting else 0.0)
+        period *= self._rng.uniform(1.0, JITTER)
+        until = now + max(period, min(hold, self.settings.open_max))
+        self.open_until = max(self.open_until, until)
+        self.cause, self.lasting = cause, lasting
+        self._generation += 1
+        self._consecutive = 0
+        self.window.clear()
+        self._move(Phase.OPEN, cause, now)
+
+    def reset(self, now: float, cause: str) -> None:
+        """Close by hand or because a wider breaker found the cause."""
+        self._close(now, cause, ramp=False)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _count(self, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
+        if signal is Signal.FAILURE or signal is Signal.SUCCESS or slow:
+            failed = signal is Signal.FAILURE
+            self.window.add(now, failed=failed, slow=slow)
+            if failed:
+                self._consecutive += 1
+            elif signal is Signal.SUCCESS:
+                self._consecutive = 0
+            reason = self._trip_reason(now) if failed or slow else None
+            if reason:
+                self.trip(now, f"{reason}: {cause}" if cause else reason, hold=hold)
+
+    def _trip_reason(self, now: float) -> str | None:
+        settings = self.settings
+        if self._consecutive >= settings.consecutive:
+            return f"{self._consecutive} failures in a row"
+        counts = self.window.counts(now)
+        if counts.calls < settings.minimum_calls:
+            return None
+        if counts.failures >= settings.failure_share * counts.calls:
+            return f"{counts.failures} of {counts.calls} calls failed"
+        if counts.slow >= settings.slow_share * counts.calls:
+            return f"{counts.slow} of {counts.calls} calls were slow"
+        return None
+
+    def _judge_probe(self, permit: Permit, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
+        if signal is Signal.FAILURE or (slow and permit.probe):
+            self.trip(now, f"probe failed: {cause}" if cause else "probe failed", hold=hold)
+        elif permit.probe and signal is Signal.SUCCESS:
+            self._probe_succeeded(now)
+
+    def _probe_back(self) -> None:
+        self._probes_out = max(0, self._probes_out - 1)
+
+    def _probe_succeeded(self, now: float) -> None:
+        self._probes_good += 1
+        if self.phase is Phase.HALF_OPEN and self._probes_good >= self.settings.close_after:
+            self._close(now, f"{self._probes_good} good probes", ramp=True)
+
+    def _close(self, now: float, cause: str, *, ramp: bool) -> None:
+        self._ramp_until = now + self.settings.ramp if ramp else 0.0
+        self._consecutive = 0
+        self.open_until = 0.0
+        self.lasting = False
+        self.window.clear()
+        self._move(Phase.CLOSED, cause, now)
+
+    def _open_period(self, now: float) -> float:
+        age = now - self._trouble_since if self._trouble_since is not None else 0.0
+        return min(max(self.settings.open, age * OUTAGE_FRACTION), self.settings.open_max)
+
+    def _move(self, phase: Phase, cause: str, now: float) -> None:
+        before, self.phase = self.phase, phase
+        if before is not phase:
+            self._on_transition(Transition(self.subject, before, phase, cause, now, self.open_until))

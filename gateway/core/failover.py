@@ -1,0 +1,446 @@
+"""The state machine of one request: which deployment next, until when, and when to give up.
+
+    start(now) -> Action          receive(event, now) -> Action
+
+The server performs the actions with sockets, the simulator in virtual time; both get the same decisions. What one
+request may do is bounded here and nowhere else: by `route.attempts`, by one deadline, by the workflow's constraints
+(they filter before any policy, on every attempt) and by the retry budget.
+
+The order of preference, at each step:
+    1. a deployment not yet tried, in the order of tiers and policy, that its health admits
+    2. one that has just come back and is still ramping up
+    3. one that failed in a way that may pass, once more, after a backoff (from the retry budget)
+    4. the least bad of those whose breaker is open, where the route allows it (from the retry budget)
+    5. waiting a little for one that is cooling down
+A fallback to a healthy second source needs no budget: attempts and breakers bound it, and refusing it would fail a
+request that had a second source.
+
+Before `Commit` nothing has reached the app, so every failure may be taken elsewhere. After it only an interrupted
+stream may go on, as a continuation, where the route says so and the request is one that can be continued.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Literal
+
+from gateway.core.decision import Attempt, Rejected
+from gateway.core.health import RAMPING, CallPermit, HealthTable
+from gateway.core.limits import RetryBudget, backoff
+from gateway.core.model import Allow, Deployment, Need, Route, Tier
+from gateway.core.outcome import CLIENT_GONE, NO_USAGE, OK, Kind, Outcome, Usage
+from gateway.core.policy import POLICIES
+
+PATIENCE = 10.0
+
+Mode = Literal["fresh", "prefill", "instruct"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, as far as routing goes. `tokens` estimates input and output; `deadline` is seconds from the start.
+
+    `resumable`: plain text, one choice, no tools, no schema, so that an interrupted stream could be continued.
+    """
+
+    route: Route
+    workflow: str
+    allow: Allow
+    need: Need
+    tokens: int
+    stream: bool
+    resumable: bool
+    deadline: float
+
+
+# -- what to do ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Call `deployment`. All `_by` are points in time; `stall` is the longest silence (seconds) once tokens flow.
+
+    `mode` says how to ask: "fresh" for the request itself, the others for the rest of an interrupted answer.
+    """
+
+    deployment: Deployment
+    permit: CallPermit
+    connect_by: float
+    first_token_by: float
+    finish_by: float
+    stall: float
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Begin to answer the app: from here on the reply is this deployment's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Over. `served` is whose answer the app got, if one was begun."""
+
+    outcome: Outcome
+    served: Deployment | None
+
+
+Action = Send | Wait | Commit | Finish
+
+# -- what happened ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FirstToken:
+    """The first meaningful event of a stream: not a role, not a ping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The reply is whole, and was judged good."""
+
+    usage: Usage = NO_USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    outcome: Outcome
+    usage: Usage = NO_USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The time waited for has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientGone:
+    usage: Usage = NO_USAGE
+
+
+Event = FirstToken | Done | Failed | Woke | ClientGone
+
+
+@dataclass(slots=True)
+class _Call:
+    send: Send
+    started: float
+    first_token: float | None = None
+
+
+class Failover:
+    def __init__(self, ask: Ask, health: HealthTable, budget: RetryBudget, rng: Random) -> None:
+        self.ask = ask
+        self.attempts: list[Attempt] = []
+        self.committed = False
+        self.served: Deployment | None = None
+        self._health = health
+        self._budget = budget
+        self._rng = rng
+        self._began = 0.0
+        self._deadline = 0.0
+        self._call: _Call | None = None
+        self._failed: dict[str, Outcome] = {}  # the last outcome of each deployment tried, by id
+        self._refused: dict[str, str] = {}  # why one was not called, by id
+        self._tiers: list[Tier] = []
+        self._last: Outcome | None = None
+        self._interrupted: Outcome | None = None
+        self._more_context_than: int | None = None
+        self._retry_at: float | None = None
+        self._finished = False
+
+    # -- the two entrances -------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> Action:
+        self._began = now
+        self._deadline = now + min(self.ask.deadline, self.ask.route.deadline)
+        self._budget.note_request(now)
+        self._tiers = [eligible for tier in self.ask.route.tiers if (eligible := self._eligible(tier))]
+        return self._next(now)
+
+    def receive(self, event: Event, now: float) -> Action:
+        assert not self._finished, "nothing happens after Finish"
+        match event:
+            case FirstToken():
+                return self._first_token(now)
+            case Done(usage):
+                return self._done(usage, now)
+            case Failed(outcome, usage):
+                return self._fail(outcome, usage, now)
+            case Woke():
+                return self._next(now)
+            case ClientGone(usage):
+                if self._call:
+                    self._settle(CLIENT_GONE, usage, now)
+                return self._finish(CLIENT_GONE)
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """Those that were never called, each with its last reason."""
+        return tuple(Rejected(id_, reason) for id_, reason in self._refused.items() if id_ not in self._failed)
+
+    # -- events ------------------------------------------------------------------------------------------------
+
+    def _first_token(self, now: float) -> Action:
+        call = self._call
+        assert call is not None and self.ask.stream
+        call.first_token = now
+        self._health.note_first_token(call.send.permit, now)
+        self.committed = True
+        self.served = call.send.deployment
+        return Commit()
+
+    def _done(self, usage: Usage, now: float) -> Action:
+        call = self._call
+        assert call is not None
+        self.served = call.send.deployment
+        self._settle(OK, usage, now)
+        self._accuse_rejecting(now)
+        return self._finish(OK)
+
+    def _fail(self, outcome: Outcome, usage: Usage, now: float) -> Action:
+        call = self._call
+        assert call is not None
+        deployment, mode = call.send.deployment, call.send.mode
+        outcome = self._reconsider(outcome, call, now)
+        self._settle(outcome, usage, now)
+        self._last = outcome
+        if mode == "prefill" and outcome.kind is Kind.BAD_REQUEST:
+            self._health.of(deployment).refuses_prefill = True
+            return self._next(now)  # it is still untried: next time by instruction
+        self._failed[deployment.id] = outcome
+        if self.committed:
+            return self._continue(outcome, now)
+        if not self._may_fall_back(outcome, deployment):
+            return self._finish(outcome)
+        return self._next(now)
+
+    def _continue(self, outcome: Outcome, now: float) -> Action:
+        self._interrupted = self._interrupted or outcome
+        sound = self.ask.route.on_interrupt == "continue" and self.ask.resumable
+        if not sound or not self._interrupted.rule.fall_back or self._interrupted.kind is Kind.REFUSED:
+            return self._finish(self._interrupted)
+        return self._next(now)
+
+    def _reconsider(self, outcome: Outcome, call: _Call, now: float) -> Outcome:
+        """What only the history can tell about an outcome."""
+        health = call.send.permit.health
+        if outcome.kind is Kind.BAD_REQUEST and call.send.mode == "fresh":
+            health.rejections.add(self.ask.workflow, True, now)
+            if health.rejections.suspicious(now):
+                return replace(outcome, kind=Kind.REJECTING)
+        if outcome.kind is Kind.TIMEOUT and call.first_token is None:
+            usual = health.latency(self.ask.stream)
+            if usual is not None and now - call.started < usual and call.send.first_token_by >= self._deadline:
+                return replace(outcome, kind=Kind.DEADLINE)
+        return outcome
+
+    def _may_fall_back(self, outcome: Outcome, deployment: Deployment) -> bool:
+        if outcome.kind is Kind.TOO_LONG:
+            self._more_context_than = deployment.context
+            return deployment.context is not None
+        if outcome.kind is Kind.REFUSED:
+            return self.ask.route.on_refusal == "fallback"
+        return outcome.rule.fall_back
+
+    def _accuse_rejecting(self, now: float) -> None:
+        """The identical request has succeeded elsewhere: the refusals were the vendor's own fault."""
+        for tier in self._tiers:
+            for deployment in tier:
+                outcome = self._failed.get(deployment.id)
+                if outcome is not None and outcome.kind is Kind.REJECTING:
+                    self._health.of(deployment).breaker.accuse(now, Kind.REJECTING.value)
+
+    # -- choosing ----------------------------------------------------------------------------------------------
+
+    def _next(self, now: float) -> Action:
+        if len(self.attempts) >= self.ask.route.attempts or now >= self._deadline:
+            return self._give_up(now)
+        return self._fresh(now) or self._ramping(now) or self._again(now) or self._least_bad(now) or self._wait(now)
+
+    def _fresh(self, now: float) -> Action | None:
+        order = POLICIES[self.ask.route.policy]
+        for tier in self._tiers:
+            for deployment in order(tier, self._health, self.ask.stream, self._rng):
+                if deployment.id in self._failed or not self._has_room(deployment):
+                    continue
+                permit = self._health.admit(deployment, now, self.ask.tokens)
+                if isinstance(permit, CallPermit):
+                    return self._send(permit, now)
+                self._refused[deployment.id] = permit
+        return None
+
+    def _ramping(self, now: float) -> Action | None:
+        for deployment in self._untried():
+            if self._refused.get(deployment.id) is RAMPING:
+                permit = self._health.force(deployment, now, self.ask.tokens)
+                if isinstance(permit, CallPermit):
+                    return self._send(permit, now)
+        return None
+
+    def _again(self, now: float) -> Action | None:
+        candidates = [d for d in self._everyone() if (o := self._failed.get(d.id)) and o.rule.retry_same]
+        if not candidates or not self._budget.allows(now):
+            return None
+        if self._retry_at is None:
+            self._retry_at = now + backoff(len(self.attempts) - 1, self._rng)
+            if self._retry_at < self._deadline:
+                return Wait(self._retry_at)
+        for deployment in candidates:
+            permit = self._health.admit(deployment, now, self.ask.tokens)
+            if isinstance(permit, CallPermit):
+                self._retry_at = None
+                self._budget.spend(now)
+                return self._send(permit, now)
+        return None
+
+    def _least_bad(self, now: float) -> Action | None:
+        if self.ask.route.when_all_open == "fail" or not self._budget.allows(now):
+            return None
+        by_recovery = sorted(self._untried(), key=lambda d: self._health.of(d).breaker.open_until)
+        for deployment in by_recovery:
+            permit = self._health.force(deployment, now, self.ask.tokens)
+            if isinstance(permit, CallPermit):
+                self._budget.spend(now)
+                return self._send(permit, now)
+        return None
+
+    def _wait(self, now: float) -> Action:
+        until = self._available_at(now)
+        if until is None or until > min(self._deadline, now + PATIENCE):
+            return self._give_up(now)
+        return Wait(until)
+
+    def _available_at(self, now: float) -> float | None:
+        """When the first of those that only cool down, or are at their rate limit, can be asked; None: none is."""
+        waiting = [
+            at
+            for d in self._everyone()
+            if (d.id not in self._failed or self._failed[d.id].rule.retry_same)
+            and self._health.of(d).breaker.refusal(now) is None
+            and (at := self._health.of(d).available_at(now, self.ask.tokens)) > now
+        ]
+        return min(waiting, default=None)
+
+    def _send(self, permit: CallPermit, now: float) -> Send:
+        deployment = permit.deployment
+        timeouts = deployment.timeouts
+        # Before anything has reached the app, leave half of what remains to whoever comes next.
+        share = 0.5 if self._someone_else(deployment) else 1.0
+        turn_by = now + (self._deadline - now) * share
+        finish_by = min(now + timeouts.total, self._deadline if self.ask.stream else turn_by)
+        first_by = min(now + timeouts.first_token, turn_by) if self.ask.stream else finish_by
+        send = Send(
+            deployment,
+            permit,
+            connect_by=min(now + timeouts.connect, turn_by),
+            first_token_by=first_by,
+            finish_by=finish_by,
+            stall=timeouts.stall,
+            mode=self._mode(permit),
+        )
+        self._call = _Call(send, now)
+        return send
+
+    def _mode(self, permit: CallPermit) -> Mode:
+        if not self.committed:
+            return "fresh"
+        return "prefill" if permit.deployment.prefill and not permit.health.refuses_prefill else "instruct"
+
+    def _someone_else(self, deployment: Deployment) -> bool:
+        left = self.ask.route.attempts - len(self.attempts)
+        return left > 1 and any(other.id != deployment.id for other in self._untried())
+
+    def _has_room(self, deployment: Deployment) -> bool:
+        if self._more_context_than is None:
+            return True
+        if deployment.context is not None and deployment.context > self._more_context_than:
+            return True
+        self._refused[deployment.id] = "no larger context"
+        return False
+
+    def _eligible(self, tier: Tier) -> Tier:
+        """Constraints and capabilities, before any policy."""
+        allow, need = self.ask.allow, self.ask.need
+        if not allow.names and all(need in deployment.can for deployment in tier):
+            return tier
+        return tuple(deployment for deployment in tier if self._fits(deployment, allow, need))
+
+    def _fits(self, deployment: Deployment, allow: Allow, need: Need) -> bool:
+        reason = allow.refusal(deployment)
+        missing = need & ~deployment.can
+        if reason is None and missing:
+            reason = f"cannot serve {missing.name or missing}".lower()
+        if reason is not None:
+            self._refused[deployment.id] = reason
+        return reason is None
+
+    def _everyone(self) -> Iterator[Deployment]:
+        return (deployment for tier in self._tiers for deployment in tier)
+
+    def _untried(self) -> Iterator[Deployment]:
+        return (d for d in self._everyone() if d.id not in self._failed and self._has_room(d))
+
+    # -- ending ------------------------------------------------------------------------------------------------
+
+    def _settle(self, outcome: Outcome, usage: Usage, now: float) -> None:
+        call, self._call = self._call, None
+        assert call is not None, "a permit is returned once"
+        send, deployment = call.send, call.send.deployment
+        first = call.first_token
+        waited = (first if first is not None else now) - call.started
+        slow = self.ask.stream and waited > self._health.settings.slow_after * deployment.timeouts.first_token
+        self._health.settle(
+            send.permit,
+            outcome,
+            now,
+            latency=waited if self.ask.stream else now - call.started,
+            stream=self.ask.stream,
+            slow=slow,
+            used=usage.input_tokens + usage.output_tokens,
+        )
+        if outcome.kind is Kind.OK:
+            send.permit.health.rejections.add(self.ask.workflow, False, now)
+        self.attempts.append(
+            Attempt(
+                deployment.id,
+                deployment.vendor,
+                outcome.kind.value,
+                outcome.status,
+                outcome.detail,
+                call.started - self._began,
+                None if first is None else first - call.started,
+                now - call.started,
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.estimated,
+                deployment.price.cost(usage.input_tokens, usage.output_tokens),
+                send.mode != "fresh",
+            )
+        )
+
+    def _give_up(self, now: float) -> Action:
+        if self._interrupted:
+            return self._finish(self._interrupted)
+        if self._last:
+            return self._finish(self._last)
+        until = self._recovers_at(now)
+        reason = "no deployment is allowed, able and available"
+        return self._finish(Outcome(Kind.NO_CANDIDATE, reason, retry_after=until and max(0.0, until - now)))
+
+    def _recovers_at(self, now: float) -> float | None:
+        times = [
+            max(self._health.of(d).breaker.open_until, self._health.of(d).available_at(now, self.ask.tokens))
+            for d in self._everyone()
+        ]
+        return min(times, default=None)
+
+    def _finish(self, outcome: Outcome) -> Finish:
+        assert self._call is None, "each permit is returned"
+        self._finished = True
+        return Finish(outcome, self.served)

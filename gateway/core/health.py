@@ -1,0 +1,211 @@
+"""What is known of each deployment: breaker, latency, calls in flight, cool-down, limits. One table a process.
+
+The table hands out the permit of one call and takes it back with the outcome. It outlives config reloads: health is
+kept by deployment id for as long as the deployment stays the same thing.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from random import Random
+
+from gateway.core.breaker import Breaker, Permit, Phase, Transition
+from gateway.core.latency import PeakEwma
+from gateway.core.limits import TokenBucket
+from gateway.core.model import BreakerSettings, Deployment
+from gateway.core.outcome import Kind, Outcome, Signal
+from gateway.core.rejections import Rejections
+from gateway.core.rollup import Rollup
+
+COOL_DOWN = 1.0
+COOL_DOWN_MAX = 30.0
+RAMPING = "breaker just closed: traffic ramps up"
+
+
+@dataclass(slots=True)
+class CallPermit:
+    """The right to make one call: the permits of the deployment's breaker and of each domain under suspicion."""
+
+    deployment: Deployment
+    health: "Health"
+    own: Permit
+    wider: tuple[tuple[Breaker, Permit], ...]
+    forced: bool
+    tokens: int
+
+
+class Health:
+    """Of one deployment. Times are the caller's `now`, latencies seconds."""
+
+    __slots__ = (
+        "_requests",
+        "_tokens",
+        "breaker",
+        "cool_until",
+        "deployment",
+        "first_token",
+        "in_flight",
+        "refuses_prefill",
+        "rejections",
+        "throttled",
+        "whole",
+    )
+
+    def __init__(self, deployment: Deployment, breaker: Breaker, rejections: Rejections) -> None:
+        self.breaker = breaker
+        self.rejections = rejections
+        self.in_flight = 0
+        self.cool_until = 0.0
+        self.throttled = 0  # 429s in a row
+        self.first_token = PeakEwma()
+        self.whole = PeakEwma()
+        self.refuses_prefill = False
+        self.adopt(deployment)
+
+    def adopt(self, deployment: Deployment) -> None:
+        """The same deployment from a new config: its limits may have changed."""
+        self.deployment = deployment
+        limits = deployment.limits
+        self._requests = TokenBucket(limits.rpm) if limits.rpm else None
+        self._tokens = TokenBucket(limits.tpm) if limits.tpm else None
+
+    def unavailable(self, now: float, tokens: int) -> str | None:
+        """Why our own bounds forbid a call now, or None."""
+        if now < self.cool_until:
+            return "cooling down after a rate limit"
+        concurrency = self.deployment.limits.concurrency
+        if concurrency is not None and self.in_flight >= concurrency:
+            return "concurrency limit reached"
+        if self._requests and self._requests.wait(1, now):
+            return "request rate limit reached"
+        if self._tokens and self._tokens.wait(tokens, now):
+            return "token rate limit reached"
+        return None
+
+    def available_at(self, now: float, tokens: int) -> float:
+        """The earliest time at which our own bounds may allow a call."""
+        waits = [bucket.wait(amount, now) for bucket, amount in self._buckets(tokens)]
+        return max(self.cool_until, now + max(waits, default=0.0))
+
+    def latency(self, stream: bool) -> float | None:
+        """Peak EWMA of the first token (streams) or of the whole reply (plain); None before the first sample."""
+        return self.first_token.value if stream else self.whole.value
+
+    def begin(self, now: float, tokens: int) -> None:
+        self.in_flight += 1
+        for bucket, amount in self._buckets(tokens):
+            bucket.take(amount, now)
+
+    def end(self, now: float, reserved: int, used: int) -> None:
+        self.in_flight -= 1
+        if self._tokens and used:
+            self._tokens.take(used - reserved, now)
+
+    def cool_down(self, outcome: Outcome, now: float, longest: float) -> None:
+        """Obey Retry-After, clamped; without one, wait longer with each 429 in a row. Of two times the later holds."""
+        wait = outcome.retry_after
+        if wait is None:
+            wait = min(COOL_DOWN_MAX, COOL_DOWN * 2**self.throttled)
+        self.throttled += 1
+        self.cool_until = max(self.cool_until, now + min(wait, longest))
+
+    def _buckets(self, tokens: int) -> Iterable[tuple[TokenBucket, int]]:
+        if self._requests:
+            yield self._requests, 1
+        if self._tokens:
+            yield self._tokens, tokens
+
+
+class HealthTable:
+    """All deployments' health, and the breakers of the domains they share."""
+
+    def __init__(
+        self,
+        settings: BreakerSettings,
+        rng: Random,
+        on_transition: Callable[[Transition], None] = lambda transition: None,
+    ) -> None:
+        self.settings = settings
+        self._rng = rng
+        self._on_transition = on_transition
+        self._table: dict[tuple[str, ...], Health] = {}
+        self.rollup = Rollup(self._breaker)
+
+    def of(self, deployment: Deployment) -> Health:
+        health = self._table.get(deployment.identity)
+        if health is None:
+            breaker = self._breaker(deployment.id)
+            health = self._table[deployment.identity] = Health(deployment, breaker, Rejections(self.settings))
+        return health
+
+    def adopt(self, settings: BreakerSettings, deployments: Collection[Deployment]) -> None:
+        """A new config is active: keep what is known of deployments that are still the same, forget the others."""
+        self.settings = settings
+        self._table = {deployment.identity: self.of(deployment) for deployment in deployments}
+        for deployment in deployments:
+            health = self.of(deployment)
+            health.adopt(deployment)
+            health.breaker.settings = settings
+            health.rejections.settings = settings
+
+    def admit(self, deployment: Deployment, now: float, tokens: int) -> CallPermit | str:
+        """The permit for one call, or why not."""
+        health = self.of(deployment)
+        reason = health.unavailable(now, tokens) or health.breaker.refusal(now)
+        if reason:
+            return reason
+        share = health.breaker.ramp_share(now)
+        if share < 1.0 and self._rng.random() >= share:
+            return RAMPING
+        wider = self.rollup.admit(deployment, now)
+        if isinstance(wider, str):
+            return wider
+        own = health.breaker.admit(now)
+        assert own is not None, "the breaker had no refusal"
+        health.begin(now, tokens)
+        return CallPermit(deployment, health, own, wider, False, tokens)
+
+    def force(self, deployment: Deployment, now: float, tokens: int) -> CallPermit | str:
+        """A permit although a breaker is open or ramping: the last resort. Our own bounds still hold."""
+        health = self.of(deployment)
+        reason = health.unavailable(now, tokens)
+        if reason or health.breaker.lasting:
+            return reason or f"breaker open: {health.breaker.cause}"
+        health.begin(now, tokens)
+        return CallPermit(deployment, health, health.breaker.force(), (), True, tokens)
+
+    def note_first_token(self, permit: CallPermit, now: float) -> None:
+        permit.health.breaker.first_token(permit.own, now)
+        for breaker, wider in permit.wider:
+            breaker.first_token(wider, now)
+
+    def settle(
+        self, permit: CallPermit, outcome: Outcome, now: float, *, latency: float, stream: bool, slow: bool, used: int
+    ) -> None:
+        """Return the permit. `latency`: seconds to the first token (streams) or to the end (plain); `used`: tokens."""
+        health = permit.health
+        health.end(now, permit.tokens, used)
+        signal = outcome.rule.signal
+        if signal is Signal.THROTTLE or (outcome.retry_after is not None and outcome.kind is Kind.OVERLOADED):
+            health.cool_down(outcome, now, self.settings.open_max)
+        if outcome.kind in (Kind.OK, Kind.TIMEOUT):
+            (health.first_token if stream else health.whole).add(latency, now)
+        if outcome.kind is Kind.OK:
+            health.throttled = 0
+        self._settle_breakers(permit, outcome, now, slow)
+
+    def standings(self) -> Iterable[tuple[Deployment, Breaker]]:
+        return ((health.deployment, health.breaker) for health in self._table.values())
+
+    def _settle_breakers(self, permit: CallPermit, outcome: Outcome, now: float, slow: bool) -> None:
+        health, signal, hold = permit.health, outcome.rule.signal, outcome.retry_after or 0.0
+        was = health.breaker.phase
+        health.breaker.settle(permit.own, signal, now, slow=slow, hold=hold, cause=outcome.kind.value)
+        for breaker, wider in permit.wider:
+            breaker.settle(wider, signal, now, slow=slow, hold=hold, cause=outcome.kind.value)
+        if health.breaker.phase is Phase.OPEN and was is not Phase.OPEN:
+            self.rollup.note_trip(permit.deployment, outcome, now, self.standings())
+        elif signal is Signal.SUCCESS and permit.forced:
+            self.rollup.acquit(permit.deployment, now)
+
+    def _breaker(self, subject: str) -> Breaker:
+        return Breaker(subject, self.settings, self._rng, self._on_transition)
