@@ -22,108 +22,30 @@ stream may go on, as a continuation, where the route says so and the request is 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Literal
 
+from gateway.core.actions import (
+    Action,
+    Ask,
+    ClientGone,
+    Commit,
+    Done,
+    Event,
+    Failed,
+    Finish,
+    FirstToken,
+    Mode,
+    Send,
+    Wait,
+    Woke,
+)
 from gateway.core.decision import Attempt, Rejected
 from gateway.core.health import RAMPING, CallPermit, HealthTable
 from gateway.core.limits import RetryBudget, backoff
-from gateway.core.model import Allow, Deployment, Need, Route, Tier
-from gateway.core.outcome import CLIENT_GONE, NO_USAGE, OK, Kind, Outcome, Usage
+from gateway.core.model import Allow, Deployment, Need, Tier
+from gateway.core.outcome import CLIENT_GONE, OK, Kind, Outcome, Usage
 from gateway.core.policy import POLICIES
 
 PATIENCE = 10.0
-
-Mode = Literal["fresh", "prefill", "instruct"]
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One request, as far as routing goes. `tokens` estimates input and output; `deadline` is seconds from the start.
-
-    `resumable`: plain text, one choice, no tools, no schema, so that an interrupted stream could be continued.
-    """
-
-    route: Route
-    workflow: str
-    allow: Allow
-    need: Need
-    tokens: int
-    stream: bool
-    resumable: bool
-    deadline: float
-
-
-# -- what to do ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Call `deployment`. All `_by` are points in time; `stall` is the longest silence (seconds) once tokens flow.
-
-    `mode` says how to ask: "fresh" for the request itself, the others for the rest of an interrupted answer.
-    """
-
-    deployment: Deployment
-    permit: CallPermit
-    connect_by: float
-    first_token_by: float
-    finish_by: float
-    stall: float
-    mode: Mode
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Begin to answer the app: from here on the reply is this deployment's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Over. `served` is whose answer the app got, if one was begun."""
-
-    outcome: Outcome
-    served: Deployment | None
-
-
-Action = Send | Wait | Commit | Finish
-
-# -- what happened ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class FirstToken:
-    """The first meaningful event of a stream: not a role, not a ping."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The reply is whole, and was judged good."""
-
-    usage: Usage = NO_USAGE
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    outcome: Outcome
-    usage: Usage = NO_USAGE
-
-
-@dataclass(frozen=True, slots=True)
-class Woke:
-    """The time waited for has come."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClientGone:
-    usage: Usage = NO_USAGE
-
-
-Event = FirstToken | Done | Failed | Woke | ClientGone
 
 
 @dataclass(slots=True)
@@ -188,7 +110,8 @@ class Failover:
 
     def _first_token(self, now: float) -> Action:
         call = self._call
-        assert call is not None and self.ask.stream
+        assert call is not None
+        assert self.ask.stream
         call.first_token = now
         self._health.note_first_token(call.send.permit, now)
         self.committed = True
@@ -234,9 +157,9 @@ class Failover:
             health.rejections.add(self.ask.workflow, True, now)
             if health.rejections.suspicious(now):
                 return replace(outcome, kind=Kind.REJECTING)
-        if outcome.kind is Kind.TIMEOUT and call.first_token is None:
+        if outcome.kind is Kind.TIMEOUT and self.ask.deadline < self.ask.route.deadline:
             usual = health.latency(self.ask.stream)
-            if usual is not None and now - call.started < usual and call.send.first_token_by >= self._deadline:
+            if usual is None or now - call.started < usual:
                 return replace(outcome, kind=Kind.DEADLINE)
         return outcome
 
@@ -284,7 +207,7 @@ class Failover:
         return None
 
     def _again(self, now: float) -> Action | None:
-        candidates = [d for d in self._everyone() if (o := self._failed.get(d.id)) and o.rule.retry_same]
+        candidates = [d for d in self._everyone() if self._may_pass(d, now)]
         if not candidates or not self._budget.allows(now):
             return None
         if self._retry_at is None:
@@ -298,6 +221,13 @@ class Failover:
                 self._budget.spend(now)
                 return self._send(permit, now)
         return None
+
+    def _may_pass(self, deployment: Deployment, now: float) -> bool:
+        """It failed in a way that may pass, and its breaker still lets us ask."""
+        outcome = self._failed.get(deployment.id)
+        if outcome is None or not outcome.rule.retry_same:
+            return False
+        return self._health.of(deployment).breaker.refusal(now) is None
 
     def _least_bad(self, now: float) -> Action | None:
         if self.ask.route.when_all_open == "fail" or not self._budget.allows(now):

@@ -80,7 +80,7 @@ RULES: dict[Kind, Rule] = {
     Kind.BAD_REQUEST: Rule(False, False, Signal.NEUTRAL),
     Kind.TOO_LONG: Rule(False, True, Signal.NEUTRAL),  # only to a larger context; core/failover.py sees to it
     Kind.REFUSED: Rule(False, True, Signal.NEUTRAL),  # only where the route says so; core/failover.py sees to it
-    Kind.DEADLINE: Rule(False, False, Signal.NEUTRAL),
+    Kind.DEADLINE: Rule(False, True, Signal.NEUTRAL),
     Kind.CLIENT_GONE: Rule(False, False, Signal.NEUTRAL),
     Kind.NO_CANDIDATE: Rule(False, False, Signal.NEUTRAL),
 }

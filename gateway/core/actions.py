@@ -1,0 +1,100 @@
+"""The words between a request's state machine and whoever performs it: what is asked, what to do, what happened."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.core.health import CallPermit
+from gateway.core.model import Allow, Deployment, Need, Route
+from gateway.core.outcome import NO_USAGE, Outcome, Usage
+
+Mode = Literal["fresh", "prefill", "instruct"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, as far as routing goes. `tokens` estimates input and output; `deadline` is seconds from the start.
+
+    `resumable`: plain text, one choice, no tools, no schema, so that an interrupted stream could be continued.
+    """
+
+    route: Route
+    workflow: str
+    allow: Allow
+    need: Need
+    tokens: int
+    stream: bool
+    resumable: bool
+    deadline: float
+
+
+# -- what to do ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Call `deployment`. All `_by` are points in time; `stall` is the longest silence (seconds) once tokens flow.
+
+    `mode` says how to ask: "fresh" for the request itself, the others for the rest of an interrupted answer.
+    """
+
+    deployment: Deployment
+    permit: CallPermit
+    connect_by: float
+    first_token_by: float
+    finish_by: float
+    stall: float
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Begin to answer the app: from here on the reply is this deployment's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Over. `served` is whose answer the app got, if one was begun."""
+
+    outcome: Outcome
+    served: Deployment | None
+
+
+Action = Send | Wait | Commit | Finish
+
+# -- what happened ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FirstToken:
+    """The first meaningful event of a stream: not a role, not a ping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The reply is whole, and was judged good."""
+
+    usage: Usage = NO_USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    outcome: Outcome
+    usage: Usage = NO_USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The time waited for has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientGone:
+    usage: Usage = NO_USAGE
+
+
+Event = FirstToken | Done | Failed | Woke | ClientGone
