@@ -21,6 +21,7 @@ leave without it meaning anything (it counts a cancelled call as a success), and
 every waiting call through at once).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -55,13 +56,14 @@ class Transition:
 
 
 class Permit:
-    """The right to make one call. `probe` while it occupies a half-open slot."""
+    """The right to make one call. A `probe` occupies a half-open slot, at the longest until `lease_until`."""
 
-    __slots__ = ("generation", "probe", "returned")
+    __slots__ = ("generation", "lease_until", "probe", "returned")
 
-    def __init__(self, generation: int, probe: bool) -> None:
+    def __init__(self, generation: int, probe: bool = False, lease_until: float = 0.0) -> None:
         self.generation = generation
         self.probe = probe
+        self.lease_until = lease_until
         self.returned = False
 
 
@@ -81,10 +83,15 @@ class Breaker:
         self._generation = 0
         self._consecutive = 0
         self._trouble_since: float | None = None
-        self._ramp_until = 0.0
-        self._probes_out = 0
+        self._ramp_from = -math.inf
+        self._probes: list[Permit] = []  # those that occupy a slot
         self._probes_good = 0
-        self._lease_until = 0.0
+
+    def configure(self, settings: BreakerSettings) -> None:
+        """From a new config. A window of another length starts empty."""
+        if settings.window != self.settings.window:
+            self.window = Window(settings.window)
+        self.settings = settings
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -92,49 +99,54 @@ class Breaker:
         """Why no permit would be given now, or None. Changes nothing."""
         if self.phase is Phase.OPEN and now < self.open_until:
             return f"breaker open: {self.cause}"
-        if self.phase is Phase.HALF_OPEN and self._probes_out >= self.settings.half_open_probes:
-            return "breaker half-open: a probe is under way" if now < self._lease_until else None
+        if self.phase is Phase.HALF_OPEN and len(self._leased(now)) >= self.settings.half_open_probes:
+            return "breaker half-open: a probe is under way"
         return None
 
     def ramp_share(self, now: float) -> float:
         """The share of traffic that may pass: 1 unless it has just closed."""
-        remaining = self._ramp_until - now
-        if remaining <= 0 or self.phase is not Phase.CLOSED:
+        elapsed = now - self._ramp_from
+        if elapsed >= self.settings.ramp or self.phase is not Phase.CLOSED:
             return 1.0
-        stage = int((1 - remaining / self.settings.ramp) * len(RAMP_STAGES))
-        return RAMP_STAGES[min(max(stage, 0), len(RAMP_STAGES) - 1)]
+        stage = int(elapsed / self.settings.ramp * len(RAMP_STAGES))
+        return RAMP_STAGES[min(stage, len(RAMP_STAGES) - 1)]
 
     def admit(self, now: float) -> Permit | None:
         """A permit, or None while open or while the probes are out. Ramping is the caller's to ask for."""
         if self.phase is Phase.CLOSED:
-            return Permit(self._generation, probe=False)
+            return Permit(self._generation)
         if self.refusal(now) is not None:
             return None
         if self.phase is Phase.OPEN:
             self._move(Phase.HALF_OPEN, "time to probe", now)
-            self._probes_out = self._probes_good = 0
+            self._probes, self._probes_good = [], 0
         return self._probe(now)
 
     def force(self) -> Permit:
         """A permit whatever the phase: the last resort when everything is open. Its result cannot close it."""
-        return Permit(self._generation, probe=False)
+        return Permit(self._generation)
+
+    def current(self, permit: Permit) -> bool:
+        """Does what became of it still matter, or has the breaker tripped since?"""
+        return permit.generation == self._generation
 
     def _probe(self, now: float) -> Permit:
         # A probe that hangs must not keep the others out for ever: its slot is leased for one open period.
-        if self._probes_out >= self.settings.half_open_probes:
-            self._probes_out -= 1
-        self._probes_out += 1
-        self._lease_until = now + self._open_period(now)
-        return Permit(self._generation, probe=True)
+        permit = Permit(self._generation, probe=True, lease_until=now + self._open_period(now))
+        self._probes = [*self._leased(now), permit]
+        return permit
+
+    def _leased(self, now: float) -> list[Permit]:
+        return [permit for permit in self._probes if now < permit.lease_until]
 
     # -- telling -----------------------------------------------------------------------------------------------
 
-    def first_token(self, permit: Permit, now: float) -> None:
-        """A provisional success: a long stream need not end before its probe counts."""
-        if permit.probe and permit.generation == self._generation:
+    def first_token(self, permit: Permit, now: float, *, slow: bool = False) -> None:
+        """A provisional result: a long stream need not end before its probe counts."""
+        if permit.probe and self.current(permit) and self.phase is Phase.HALF_OPEN:
+            self._probe_back(permit)
+            self._judge_probe(permit, Signal.SUCCESS, slow, now, 0.0, "slow")
             permit.probe = False
-            self._probe_back()
-            self._probe_succeeded(now)
 
     def settle(
         self, permit: Permit, signal: Signal, now: float, *, slow: bool = False, hold: float = 0.0, cause: str = ""
@@ -142,25 +154,23 @@ class Breaker:
         """Return the permit with its result. `hold`: seconds the vendor asked us to stay away."""
         assert not permit.returned, "a permit is returned once"
         permit.returned = True
-        if permit.generation != self._generation:
+        if not self.current(permit):
             return
         if permit.probe:
-            self._probe_back()
+            self._probe_back(permit)
         if signal is Signal.TRIP:
             self.trip(now, cause, hold=hold, lasting=True)
-        elif self.phase is Phase.CLOSED:
-            self._count(signal, slow, now, hold, cause)
-        elif self.phase is Phase.HALF_OPEN:
-            self._judge_probe(permit, signal, slow, now, hold, cause)
+        else:
+            self._weigh(permit, signal, slow, now, hold, cause)
 
-    def accuse(self, now: float, cause: str) -> None:
-        """Count a failure without a permit: proven only after its call had been settled as neutral."""
-        if self.phase is Phase.CLOSED:
-            self._count(Signal.FAILURE, False, now, 0.0, cause)
+    def accuse(self, permit: Permit, now: float, cause: str) -> None:
+        """Count a failure that was proven only after its call had been settled as neutral."""
+        if self.current(permit):
+            self._weigh(permit, Signal.FAILURE, False, now, 0.0, cause)
 
     def trip(self, now: float, cause: str, *, hold: float = 0.0, lasting: bool = False) -> None:
         """Open, or stay open longer: of two times the later one holds."""
-        if self._trouble_since is None or (self.phase is Phase.CLOSED and now >= self._ramp_until):
+        if self._trouble_since is None or (self.phase is Phase.CLOSED and self.ramp_share(now) == 1.0):
             self._trouble_since = now
         period = max(self._open_period(now), LASTING_OPEN if lasting else 0.0)
         period *= self._rng.uniform(1.0, JITTER)
@@ -177,6 +187,12 @@ class Breaker:
         self._close(now, cause, ramp=False)
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _weigh(self, permit: Permit, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
+        if self.phase is Phase.CLOSED:
+            self._count(signal, slow, now, hold, cause)
+        elif self.phase is Phase.HALF_OPEN:
+            self._judge_probe(permit, signal, slow, now, hold, cause)
 
     def _count(self, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
         if signal is Signal.FAILURE or signal is Signal.SUCCESS or slow:
@@ -209,16 +225,17 @@ class Breaker:
         elif permit.probe and signal is Signal.SUCCESS:
             self._probe_succeeded(now)
 
-    def _probe_back(self) -> None:
-        self._probes_out = max(0, self._probes_out - 1)
+    def _probe_back(self, permit: Permit) -> None:
+        # One whose lease has run out may have lost its slot to another, which it must not take away.
+        self._probes = [other for other in self._probes if other is not permit]
 
     def _probe_succeeded(self, now: float) -> None:
         self._probes_good += 1
-        if self.phase is Phase.HALF_OPEN and self._probes_good >= self.settings.close_after:
+        if self._probes_good >= self.settings.close_after:
             self._close(now, f"{self._probes_good} good probes", ramp=True)
 
     def _close(self, now: float, cause: str, *, ramp: bool) -> None:
-        self._ramp_until = now + self.settings.ramp if ramp else 0.0
+        self._ramp_from = now if ramp else -math.inf
         self._consecutive = 0
         self.open_until = 0.0
         self.lasting = False

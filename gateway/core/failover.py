@@ -41,11 +41,13 @@ from gateway.core.actions import (
 from gateway.core.decision import Attempt, Rejected
 from gateway.core.health import RAMPING, CallPermit, HealthTable
 from gateway.core.limits import RetryBudget, backoff
-from gateway.core.model import Allow, Deployment, Need, Tier
+from gateway.core.model import Deployment
 from gateway.core.outcome import CLIENT_GONE, OK, Kind, Outcome, Usage
 from gateway.core.policy import POLICIES
 
 PATIENCE = 10.0
+TIMER_SLACK = 0.01  # a timer may fire a moment early
+CALLERS_OWN = (Kind.BAD_REQUEST, Kind.TOO_LONG, Kind.REFUSED)
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Failover:
         self.ask = ask
         self.attempts: list[Attempt] = []
         self.committed = False
+        self.fell_back = False  # has a better choice failed, or been passed over because of its health?
         self.served: Deployment | None = None
         self._health = health
         self._budget = budget
@@ -69,7 +72,8 @@ class Failover:
         self._call: _Call | None = None
         self._failed: dict[str, Outcome] = {}  # the last outcome of each deployment tried, by id
         self._refused: dict[str, str] = {}  # why one was not called, by id
-        self._tiers: list[Tier] = []
+        self._candidates = health.candidates.of(ask.route, ask.allow, ask.need)
+        self._rejecting: list[tuple[CallPermit, Outcome]] = []
         self._last: Outcome | None = None
         self._interrupted: Outcome | None = None
         self._more_context_than: int | None = None
@@ -82,7 +86,6 @@ class Failover:
         self._began = now
         self._deadline = now + min(self.ask.deadline, self.ask.route.deadline)
         self._budget.note_request(now)
-        self._tiers = [eligible for tier in self.ask.route.tiers if (eligible := self._eligible(tier))]
         return self._next(now)
 
     def receive(self, event: Event, now: float) -> Action:
@@ -96,15 +99,21 @@ class Failover:
                 return self._fail(outcome, usage, now)
             case Woke():
                 return self._next(now)
-            case ClientGone(usage):
-                if self._call:
-                    self._settle(CLIENT_GONE, usage, now)
-                return self._finish(CLIENT_GONE)
+            case ClientGone():
+                return self.abandon(event, now)
+
+    def abandon(self, event: ClientGone, now: float) -> Finish:
+        """At any time, also before the start: the client has left."""
+        if self._call:
+            self._settle(CLIENT_GONE, event.usage, now)
+        return self._finish(CLIENT_GONE)
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:
         """Those that were never called, each with its last reason."""
-        return tuple(Rejected(id_, reason) for id_, reason in self._refused.items() if id_ not in self._failed)
+        called = {attempt.deployment for attempt in self.attempts}
+        reasons = {**self._candidates.rejected, **self._refused}
+        return tuple(Rejected(id_, reason) for id_, reason in reasons.items() if id_ not in called)
 
     # -- events ------------------------------------------------------------------------------------------------
 
@@ -113,7 +122,7 @@ class Failover:
         assert call is not None
         assert self.ask.stream
         call.first_token = now
-        self._health.note_first_token(call.send.permit, now)
+        self._health.note_first_token(call.send.permit, now, slow=self._slow(call, now))
         self.committed = True
         self.served = call.send.deployment
         return Commit()
@@ -123,32 +132,28 @@ class Failover:
         assert call is not None
         self.served = call.send.deployment
         self._settle(OK, usage, now)
-        self._accuse_rejecting(now)
+        for permit, outcome in self._rejecting:
+            # The identical request has succeeded elsewhere: the refusal was the vendor's own fault.
+            self._health.accuse(permit, outcome, now)
         return self._finish(OK)
 
     def _fail(self, outcome: Outcome, usage: Usage, now: float) -> Action:
         call = self._call
         assert call is not None
-        deployment, mode = call.send.deployment, call.send.mode
+        send, deployment = call.send, call.send.deployment
         outcome = self._reconsider(outcome, call, now)
         self._settle(outcome, usage, now)
-        self._last = outcome
-        if mode == "prefill" and outcome.kind is Kind.BAD_REQUEST:
+        self.fell_back = True
+        if send.mode == "prefill" and outcome.kind is Kind.BAD_REQUEST:
             self._health.of(deployment).refuses_prefill = True
-            return self._next(now)  # it is still untried: next time by instruction
-        self._failed[deployment.id] = outcome
+            self._failed.pop(deployment.id, None)  # it may be asked at once: next time by instruction
+            return self._next(now)
+        self._failed[deployment.id] = self._last = outcome
+        if outcome.kind is Kind.REJECTING:
+            self._rejecting.append((send.permit, outcome))
         if self.committed:
-            return self._continue(outcome, now)
-        if not self._may_fall_back(outcome, deployment):
-            return self._finish(outcome)
-        return self._next(now)
-
-    def _continue(self, outcome: Outcome, now: float) -> Action:
-        self._interrupted = self._interrupted or outcome
-        sound = self.ask.route.on_interrupt == "continue" and self.ask.resumable
-        if not sound or not self._interrupted.rule.fall_back or self._interrupted.kind is Kind.REFUSED:
-            return self._finish(self._interrupted)
-        return self._next(now)
+            self._interrupted = self._interrupted or outcome
+        return self._next(now) if self._may_go_on(outcome, send) else self._finish(self._interrupted or outcome)
 
     def _reconsider(self, outcome: Outcome, call: _Call, now: float) -> Outcome:
         """What only the history can tell about an outcome."""
@@ -157,27 +162,36 @@ class Failover:
             health.rejections.add(self.ask.workflow, True, now)
             if health.rejections.suspicious(now):
                 return replace(outcome, kind=Kind.REJECTING)
-        if outcome.kind is Kind.TIMEOUT and self.ask.deadline < self.ask.route.deadline:
-            usual = health.latency(self.ask.stream)
-            if usual is None or now - call.started < usual:
-                return replace(outcome, kind=Kind.DEADLINE)
+        if outcome.kind is Kind.TIMEOUT and self._cut_short(call, now):
+            return replace(outcome, kind=Kind.DEADLINE)
         return outcome
 
-    def _may_fall_back(self, outcome: Outcome, deployment: Deployment) -> bool:
+    def _cut_short(self, call: _Call, now: float) -> bool:
+        """Was it the request's deadline, and not the deployment's own timeout, that ended a call like any other?"""
+        send, timeouts = call.send, call.send.deployment.timeouts
+        if call.first_token is not None:
+            return send.finish_by - TIMER_SLACK <= now and send.finish_by < call.started + timeouts.total
+        own = timeouts.first_token if self.ask.stream else timeouts.total
+        if now < send.first_token_by - TIMER_SLACK or send.first_token_by >= call.started + own:
+            return False
+        usual = send.permit.health.latency(self.ask.stream)
+        return self.ask.deadline < self.ask.route.deadline and (usual is None or now - call.started < usual)
+
+    def _may_go_on(self, outcome: Outcome, send: Send) -> bool:
+        """May another deployment be asked, or later the same one?"""
+        if not self._may_continue():
+            return False
         if outcome.kind is Kind.TOO_LONG:
-            self._more_context_than = deployment.context
-            return deployment.context is not None
+            self._more_context_than = send.deployment.context
+            return send.deployment.context is not None
         if outcome.kind is Kind.REFUSED:
-            return self.ask.route.on_refusal == "fallback"
+            return self.ask.route.on_refusal == "fallback" and not self.committed
+        if outcome.kind is Kind.BAD_REQUEST:
+            return send.mode != "fresh"  # the form of a continuation is ours, not the app's
         return outcome.rule.fall_back
 
-    def _accuse_rejecting(self, now: float) -> None:
-        """The identical request has succeeded elsewhere: the refusals were the vendor's own fault."""
-        for tier in self._tiers:
-            for deployment in tier:
-                outcome = self._failed.get(deployment.id)
-                if outcome is not None and outcome.kind is Kind.REJECTING:
-                    self._health.of(deployment).breaker.accuse(now, Kind.REJECTING.value)
+    def _may_continue(self) -> bool:
+        return not self.committed or (self.ask.route.on_interrupt == "continue" and self.ask.resumable)
 
     # -- choosing ----------------------------------------------------------------------------------------------
 
@@ -188,14 +202,15 @@ class Failover:
 
     def _fresh(self, now: float) -> Action | None:
         order = POLICIES[self.ask.route.policy]
-        for tier in self._tiers:
-            for deployment in order(tier, self._health, self.ask.stream, self._rng):
+        for tier in self._candidates.tiers:
+            for deployment in order(tier, self._health, self.ask.stream, now, self._rng):
                 if deployment.id in self._failed or not self._has_room(deployment):
                     continue
                 permit = self._health.admit(deployment, now, self.ask.tokens)
                 if isinstance(permit, CallPermit):
                     return self._send(permit, now)
                 self._refused[deployment.id] = permit
+                self.fell_back = True
         return None
 
     def _ramping(self, now: float) -> Action | None:
@@ -207,7 +222,7 @@ class Failover:
         return None
 
     def _again(self, now: float) -> Action | None:
-        candidates = [d for d in self._everyone() if self._may_pass(d, now)]
+        candidates = [d for d in self._candidates.deployments if self._may_pass(d, now)]
         if not candidates or not self._budget.allows(now):
             return None
         if self._retry_at is None:
@@ -217,7 +232,6 @@ class Failover:
         for deployment in candidates:
             permit = self._health.admit(deployment, now, self.ask.tokens)
             if isinstance(permit, CallPermit):
-                self._retry_at = None
                 self._budget.spend(now)
                 return self._send(permit, now)
         return None
@@ -225,7 +239,7 @@ class Failover:
     def _may_pass(self, deployment: Deployment, now: float) -> bool:
         """It failed in a way that may pass, and its breaker still lets us ask."""
         outcome = self._failed.get(deployment.id)
-        if outcome is None or not outcome.rule.retry_same:
+        if outcome is None or not outcome.rule.retry_same or not self._has_room(deployment):
             return False
         return self._health.of(deployment).breaker.refusal(now) is None
 
@@ -248,16 +262,19 @@ class Failover:
 
     def _available_at(self, now: float) -> float | None:
         """When the first of those that only cool down, or are at their rate limit, can be asked; None: none is."""
+        again = [d for d in self._candidates.deployments if self._may_pass(d, now)] if self._budget.allows(now) else []
         waiting = [
             at
-            for d in self._everyone()
-            if (d.id not in self._failed or self._failed[d.id].rule.retry_same)
-            and self._health.of(d).breaker.refusal(now) is None
-            and (at := self._health.of(d).available_at(now, self.ask.tokens)) > now
+            for d in (*self._untried(), *again)
+            if (at := self._health.of(d).available_at(now, self.ask.tokens)) > now
+            and self._health.recovers_at(d, now, self.ask.tokens) <= at
         ]
         return min(waiting, default=None)
 
     def _send(self, permit: CallPermit, now: float) -> Send:
+        assert self._call is None, "one call at a time"
+        assert self._may_continue(), "after Commit another call only continues"
+        self._retry_at = None
         deployment = permit.deployment
         timeouts = deployment.timeouts
         # Before anything has reached the app, leave half of what remains to whoever comes next.
@@ -294,27 +311,8 @@ class Failover:
         self._refused[deployment.id] = "no larger context"
         return False
 
-    def _eligible(self, tier: Tier) -> Tier:
-        """Constraints and capabilities, before any policy."""
-        allow, need = self.ask.allow, self.ask.need
-        if not allow.names and all(need in deployment.can for deployment in tier):
-            return tier
-        return tuple(deployment for deployment in tier if self._fits(deployment, allow, need))
-
-    def _fits(self, deployment: Deployment, allow: Allow, need: Need) -> bool:
-        reason = allow.refusal(deployment)
-        missing = need & ~deployment.can
-        if reason is None and missing:
-            reason = f"cannot serve {missing.name or missing}".lower()
-        if reason is not None:
-            self._refused[deployment.id] = reason
-        return reason is None
-
-    def _everyone(self) -> Iterator[Deployment]:
-        return (deployment for tier in self._tiers for deployment in tier)
-
     def _untried(self) -> Iterator[Deployment]:
-        return (d for d in self._everyone() if d.id not in self._failed and self._has_room(d))
+        return (d for d in self._candidates.deployments if d.id not in self._failed and self._has_room(d))
 
     # -- ending ------------------------------------------------------------------------------------------------
 
@@ -324,14 +322,13 @@ class Failover:
         send, deployment = call.send, call.send.deployment
         first = call.first_token
         waited = (first if first is not None else now) - call.started
-        slow = self.ask.stream and waited > self._health.settings.slow_after * deployment.timeouts.first_token
         self._health.settle(
             send.permit,
             outcome,
             now,
             latency=waited if self.ask.stream else now - call.started,
             stream=self.ask.stream,
-            slow=slow,
+            slow=outcome.kind not in CALLERS_OWN and self._slow(call, now),
             used=usage.input_tokens + usage.output_tokens,
         )
         if outcome.kind is Kind.OK:
@@ -354,21 +351,26 @@ class Failover:
             )
         )
 
+    def _slow(self, call: _Call, now: float) -> bool:
+        if not self.ask.stream:
+            return False
+        waited = (call.first_token if call.first_token is not None else now) - call.started
+        return waited > self._health.settings.slow_after * call.send.deployment.timeouts.first_token
+
     def _give_up(self, now: float) -> Action:
-        if self._interrupted:
-            return self._finish(self._interrupted)
-        if self._last:
-            return self._finish(self._last)
+        ended = self._interrupted or self._last
+        if ended:
+            return self._finish(ended)
+        if now >= self._deadline:
+            return self._finish(Outcome(Kind.DEADLINE, "the deadline passed before a deployment could be asked"))
         until = self._recovers_at(now)
         reason = "no deployment is allowed, able and available"
         return self._finish(Outcome(Kind.NO_CANDIDATE, reason, retry_after=until and max(0.0, until - now)))
 
     def _recovers_at(self, now: float) -> float | None:
-        times = [
-            max(self._health.of(d).breaker.open_until, self._health.of(d).available_at(now, self.ask.tokens))
-            for d in self._everyone()
-        ]
-        return min(times, default=None)
+        return min(
+            (self._health.recovers_at(d, now, self.ask.tokens) for d in self._candidates.deployments), default=None
+        )
 
     def _finish(self, outcome: Outcome) -> Finish:
         assert self._call is None, "each permit is returned"

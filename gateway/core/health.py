@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from random import Random
 
 from gateway.core.breaker import Breaker, Permit, Phase, Transition
+from gateway.core.candidates import CandidateCache
 from gateway.core.latency import PeakEwma
 from gateway.core.limits import TokenBucket
-from gateway.core.model import BreakerSettings, Deployment
+from gateway.core.model import BreakerSettings, Deployment, Limits
 from gateway.core.outcome import Kind, Outcome, Signal
 from gateway.core.rejections import Rejections
-from gateway.core.rollup import Rollup
+from gateway.core.rollup import DomainPermit, Rollup
 
 COOL_DOWN = 1.0
 COOL_DOWN_MAX = 30.0
+DOUBLINGS = 5
 RAMPING = "breaker just closed: traffic ramps up"
 
 
@@ -28,7 +30,7 @@ class CallPermit:
     deployment: Deployment
     health: "Health"
     own: Permit
-    wider: tuple[tuple[Breaker, Permit], ...]
+    wider: tuple[DomainPermit, ...]
     forced: bool
     tokens: int
 
@@ -55,16 +57,22 @@ class Health:
         self.rejections = rejections
         self.in_flight = 0
         self.cool_until = 0.0
-        self.throttled = 0  # 429s in a row
+        self.throttled = 0  # cool-downs in a row
         self.first_token = PeakEwma()
         self.whole = PeakEwma()
         self.refuses_prefill = False
-        self.adopt(deployment)
-
-    def adopt(self, deployment: Deployment) -> None:
-        """The same deployment from a new config: its limits may have changed."""
         self.deployment = deployment
-        limits = deployment.limits
+        self._limit(deployment.limits)
+
+    def adopt(self, deployment: Deployment, settings: BreakerSettings) -> None:
+        """The same deployment from a new config: its limits may have changed."""
+        self.breaker.configure(settings)
+        self.rejections.configure(settings)
+        before, self.deployment = self.deployment, deployment
+        if deployment.limits != before.limits:  # else the buckets stay as they are: a reload does not fill them
+            self._limit(deployment.limits)
+
+    def _limit(self, limits: Limits) -> None:
         self._requests = TokenBucket(limits.rpm) if limits.rpm else None
         self._tokens = TokenBucket(limits.tpm) if limits.tpm else None
 
@@ -90,6 +98,10 @@ class Health:
         """Peak EWMA of the first token (streams) or of the whole reply (plain); None before the first sample."""
         return self.first_token.value if stream else self.whole.value
 
+    def expected(self, stream: bool, now: float) -> float | None:
+        """As `latency`, faded by the time since the last sample."""
+        return self.first_token.faded(now) if stream else self.whole.faded(now)
+
     def begin(self, now: float, tokens: int) -> None:
         self.in_flight += 1
         for bucket, amount in self._buckets(tokens):
@@ -102,10 +114,11 @@ class Health:
 
     def cool_down(self, outcome: Outcome, now: float, longest: float) -> None:
         """Obey Retry-After, clamped; without one, wait longer with each 429 in a row. Of two times the later holds."""
+        if now >= self.cool_until:
+            self.throttled += 1  # those that were under way when the first came back say nothing new
         wait = outcome.retry_after
         if wait is None:
-            wait = min(COOL_DOWN_MAX, COOL_DOWN * 2**self.throttled)
-        self.throttled += 1
+            wait = min(COOL_DOWN_MAX, COOL_DOWN * 2 ** min(self.throttled - 1, DOUBLINGS))
         self.cool_until = max(self.cool_until, now + min(wait, longest))
 
     def _buckets(self, tokens: int) -> Iterable[tuple[TokenBucket, int]]:
@@ -129,6 +142,7 @@ class HealthTable:
         self._on_transition = on_transition
         self._table: dict[tuple[str, ...], Health] = {}
         self.rollup = Rollup(self._breaker)
+        self.candidates = CandidateCache()
 
     def of(self, deployment: Deployment) -> Health:
         health = self._table.get(deployment.identity)
@@ -140,29 +154,26 @@ class HealthTable:
     def adopt(self, settings: BreakerSettings, deployments: Collection[Deployment]) -> None:
         """A new config is active: keep what is known of deployments that are still the same, forget the others."""
         self.settings = settings
+        self.candidates.clear()
+        self.rollup.configure(settings)
         self._table = {deployment.identity: self.of(deployment) for deployment in deployments}
         for deployment in deployments:
-            health = self.of(deployment)
-            health.adopt(deployment)
-            health.breaker.settings = settings
-            health.rejections.settings = settings
+            self.of(deployment).adopt(deployment, settings)
 
     def admit(self, deployment: Deployment, now: float, tokens: int) -> CallPermit | str:
         """The permit for one call, or why not."""
         health = self.of(deployment)
-        reason = health.unavailable(now, tokens) or health.breaker.refusal(now)
+        breaker = health.breaker
+        reason = health.unavailable(now, tokens) or breaker.refusal(now) or self.rollup.refusal(deployment, now)
         if reason:
             return reason
-        share = health.breaker.ramp_share(now)
+        share = breaker.ramp_share(now)
         if share < 1.0 and self._rng.random() >= share:
             return RAMPING
-        wider = self.rollup.admit(deployment, now)
-        if isinstance(wider, str):
-            return wider
-        own = health.breaker.admit(now)
+        own = breaker.admit(now)
         assert own is not None, "the breaker had no refusal"
         health.begin(now, tokens)
-        return CallPermit(deployment, health, own, wider, False, tokens)
+        return CallPermit(deployment, health, own, self.rollup.admit(deployment, now), False, tokens)
 
     def force(self, deployment: Deployment, now: float, tokens: int) -> CallPermit | str:
         """A permit although a breaker is open or ramping: the last resort. Our own bounds still hold."""
@@ -171,12 +182,23 @@ class HealthTable:
         if reason or health.breaker.lasting:
             return reason or f"breaker open: {health.breaker.cause}"
         health.begin(now, tokens)
-        return CallPermit(deployment, health, health.breaker.force(), (), True, tokens)
+        return CallPermit(deployment, health, health.breaker.force(), self.rollup.force(deployment), True, tokens)
 
-    def note_first_token(self, permit: CallPermit, now: float) -> None:
-        permit.health.breaker.first_token(permit.own, now)
-        for breaker, wider in permit.wider:
-            breaker.first_token(wider, now)
+    def recovers_at(self, deployment: Deployment, now: float, tokens: int) -> float:
+        """The earliest time at which a call may be admitted, as far as can be known now."""
+        health = self.of(deployment)
+        return max(health.available_at(now, tokens), health.breaker.open_until, self.rollup.open_until(deployment))
+
+    def note_first_token(self, permit: CallPermit, now: float, *, slow: bool = False) -> None:
+        permit.health.breaker.first_token(permit.own, now, slow=slow)
+        self.rollup.acquit(permit.wider, now)
+
+    def accuse(self, permit: CallPermit, outcome: Outcome, now: float) -> None:
+        """Count a failure that was proven only after its permit had been returned."""
+        breaker = permit.health.breaker
+        was = breaker.phase
+        breaker.accuse(permit.own, now, outcome.kind.value)
+        self._note_trip(permit, was, outcome, now)
 
     def settle(
         self, permit: CallPermit, outcome: Outcome, now: float, *, latency: float, stream: bool, slow: bool, used: int
@@ -193,19 +215,23 @@ class HealthTable:
             health.throttled = 0
         self._settle_breakers(permit, outcome, now, slow)
 
+    def everyone(self) -> list[Health]:
+        return list(self._table.values())
+
     def standings(self) -> Iterable[tuple[Deployment, Breaker]]:
         return ((health.deployment, health.breaker) for health in self._table.values())
 
     def _settle_breakers(self, permit: CallPermit, outcome: Outcome, now: float, slow: bool) -> None:
-        health, signal, hold = permit.health, outcome.rule.signal, outcome.retry_after or 0.0
-        was = health.breaker.phase
-        health.breaker.settle(permit.own, signal, now, slow=slow, hold=hold, cause=outcome.kind.value)
-        for breaker, wider in permit.wider:
-            breaker.settle(wider, signal, now, slow=slow, hold=hold, cause=outcome.kind.value)
-        if health.breaker.phase is Phase.OPEN and was is not Phase.OPEN:
+        breaker, hold = permit.health.breaker, outcome.retry_after or 0.0
+        was = breaker.phase
+        breaker.settle(permit.own, outcome.rule.signal, now, slow=slow, hold=hold, cause=outcome.kind.value)
+        if permit.wider:
+            self.rollup.settle(permit.wider, outcome, now)
+        self._note_trip(permit, was, outcome, now)
+
+    def _note_trip(self, permit: CallPermit, was: Phase, outcome: Outcome, now: float) -> None:
+        if permit.health.breaker.phase is Phase.OPEN and was is not Phase.OPEN:
             self.rollup.note_trip(permit.deployment, outcome, now, self.standings())
-        elif signal is Signal.SUCCESS and permit.forced:
-            self.rollup.acquit(permit.deployment, now)
 
     def _breaker(self, subject: str) -> Breaker:
         return Breaker(subject, self.settings, self._rng, self._on_transition)

@@ -10,6 +10,7 @@ from random import Random
 from gateway.core.model import RetryBudgetSettings
 from gateway.core.window import Window
 
+RESOLUTION = 1e-6
 BACKOFF_BASE = 0.1
 BACKOFF_MAX = 5.0
 
@@ -28,8 +29,9 @@ class TokenBucket:
     def wait(self, amount: float, now: float) -> float:
         """Seconds until `amount` can be taken; 0 means now. What exceeds the capacity waits for a full bucket."""
         self._refill(now)
-        missing = min(amount, self._capacity) - self._level
-        return missing / self._rate if missing > 0 else 0.0
+        wait = (min(amount, self._capacity) - self._level) / self._rate
+        # Whoever slept until then must find it there: sums of floats are not exact.
+        return wait if wait > RESOLUTION else 0.0
 
     def take(self, amount: float, now: float) -> None:
         """Unconditionally: ask `wait` first. A negative amount is a refund."""

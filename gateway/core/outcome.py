@@ -75,7 +75,7 @@ RULES: dict[Kind, Rule] = {
     Kind.UNAUTHORIZED: Rule(False, True, Signal.TRIP, ("account", "vendor")),
     Kind.FORBIDDEN: Rule(False, True, Signal.TRIP, ("account",)),
     Kind.MODEL_GONE: Rule(False, True, Signal.TRIP, ("model",)),
-    Kind.REJECTING: Rule(False, True, Signal.FAILURE, _SERVICE),
+    Kind.REJECTING: Rule(False, True, Signal.NEUTRAL, _SERVICE),  # counted when proven; core/rejections.py says how
     Kind.INVALID_OUTPUT: Rule(True, True, Signal.SUCCESS),
     Kind.BAD_REQUEST: Rule(False, False, Signal.NEUTRAL),
     Kind.TOO_LONG: Rule(False, True, Signal.NEUTRAL),  # only to a larger context; core/failover.py sees to it

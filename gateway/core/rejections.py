@@ -23,6 +23,12 @@ class Rejections:
         self._answers = Window(settings.window)
         self._seen: dict[str, float] = {}
 
+    def configure(self, settings: BreakerSettings) -> None:
+        """From a new config. A window of another length starts empty."""
+        if settings.window != self.settings.window:
+            self._answers = Window(settings.window)
+        self.settings = settings
+
     def add(self, workflow: str, rejected: bool, now: float) -> None:
         self._answers.add(now, failed=rejected)
         if rejected:

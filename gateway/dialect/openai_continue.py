@@ -23,7 +23,7 @@ REPEATED_TAIL = 24
 def continuation_body(request: Request, model: str, said: str, spent: int, *, prefill: bool) -> bytes:
     """The original request with the partial answer `said` behind it. `spent`: output tokens already used."""
     messages = orjson.loads(bytes(request.members["messages"]))
-    messages.append({"role": "assistant", "content": said.rstrip() if prefill else said})
+    messages.append({"role": "assistant", "content": said})
     if not prefill:
         messages.append({"role": "user", "content": INSTRUCTION})
     changes: dict[str, Any] = {"model": model, "messages": messages}
@@ -60,11 +60,8 @@ class Seam:
         return held[self._repeated(held) :]
 
     def _may_repeat(self) -> bool:
-        """Is what we hold still the beginning of a restart, or of a repeated tail?"""
-        if self._said.startswith(self._held):
-            return True
-        tail_at = self._said.rfind(self._held)
-        return tail_at >= 0 and len(self._held) < REPEATED_TAIL
+        """Could what we hold still turn out to be a restart, or a repeated tail?"""
+        return self._held in self._said
 
     def _repeated(self, held: str) -> int:
         if held.startswith(self._said):

@@ -106,6 +106,16 @@ def is_error(body: dict[str, Any]) -> bool:
     return bool(body.get("error")) or (body.get("object") == "error") or (body.get("type") == "error")
 
 
+def is_openai_error(body: bytes) -> bool:
+    """Can it be passed on as it is: an object whose `error` is an object with a message?"""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    error = value.get("error") if isinstance(value, dict) else None
+    return isinstance(error, dict) and isinstance(error.get("message"), str)
+
+
 def _kind(status: int, words: str, body: bytes) -> Kind:
     if 300 <= status < 400:
         return Kind.MALFORMED

@@ -51,6 +51,7 @@ class StreamJudge:
 
     __slots__ = (
         "_choices",
+        "_continuing",
         "_request",
         "_splitter",
         "created",
@@ -64,8 +65,9 @@ class StreamJudge:
         "usage",
     )
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, continuing: bool = False) -> None:
         self._request = request
+        self._continuing = continuing  # a second leg may have nothing left to say
         self._splitter = Splitter()
         self._choices: dict[int, _Choice] = {}
         self.text: list[str] = []
@@ -87,9 +89,11 @@ class StreamJudge:
             return []
         good = []
         for event in events:
+            said = len(self.text)
             if self._take(event):
                 good.append(event)
             if self.failure or self.ended:
+                del self.text[said:]  # what is not passed on was not said
                 break
         return good
 
@@ -230,7 +234,7 @@ class StreamJudge:
 
     def _finish(self, state: _Choice, index: int, reason: str) -> Outcome | None:
         state.reason = reason
-        if not state.said and reason not in _OTHER_ENDINGS:
+        if not state.said and not self._continuing and reason not in _OTHER_ENDINGS:
             return malformed("the answer is empty")
         self.meaningful = True
         if reason == "length":

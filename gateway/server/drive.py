@@ -1,0 +1,343 @@
+"""Performs one request's actions with real I/O and feeds back what happened. It decides nothing.
+
+The vendor is opened before our own status line is sent, and a stream is held back until its first meaningful event, so
+whatever goes wrong until then can still be taken elsewhere without the app noticing.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from gateway.core.actions import (
+    Action,
+    Ask,
+    ClientGone,
+    Commit,
+    Done,
+    Event,
+    Failed,
+    Finish,
+    FirstToken,
+    Send,
+    Wait,
+    Woke,
+)
+from gateway.core.decision import Decision, StreamEnding
+from gateway.core.failover import Failover
+from gateway.core.health import HealthTable
+from gateway.core.limits import RetryBudget
+from gateway.core.outcome import NO_USAGE, Kind, Outcome, Usage
+from gateway.dialect.openai_continue import continuation_body
+from gateway.dialect.openai_error import classify
+from gateway.dialect.openai_reply import judge
+from gateway.dialect.openai_request import Request
+from gateway.server.failure import interrupted, to_error
+from gateway.server.heartbeat import Heartbeats
+from gateway.server.relay import Relay
+from gateway.server.reply import Receive, Responder
+from gateway.upstream.base import Reply, Upstream
+
+AFTER_FINISH = 2.0  # seconds a vendor gets for [DONE] and usage once its answer is whole
+DRAIN = 0.1
+ERROR_BODY_LIMIT = 64 * 1024
+
+
+class Recorder(Protocol):
+    def record(self, decision: Decision) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What requests share."""
+
+    health: HealthTable
+    budget: RetryBudget
+    rng: Random
+    upstream: Upstream
+    recorder: Recorder
+    heartbeats: Heartbeats
+    clock: Callable[[], float]
+    max_reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, read and allowed. `headers` are those that go on to the vendor.
+
+    `id` is ours and unique; `request_id` may be the client's, who may use one twice.
+    """
+
+    request: Request
+    ask: Ask
+    id: str
+    request_id: str
+    key: str
+    revision: str
+    headers: Mapping[str, str]
+
+
+class Exchange:
+    def __init__(self, call: Call, services: Services, responder: Responder) -> None:
+        self._call = call
+        self._services = services
+        self._responder = responder
+        self._failover = Failover(call.ask, services.health, services.budget, services.rng)
+        self._relay = Relay(call.request) if call.request.stream else None
+        self._began = services.clock()
+        self._at = time.time()
+        self._first_token: float | None = None
+        self._answer = b""
+        self._answered_model = ""
+        self._ending: StreamEnding | None = None
+        self._client_gone = False
+        self._finish: Finish | None = None
+
+    async def run(self, receive: Receive) -> None:
+        """To the end, whatever happens: the permit is returned and the decision recorded also if the client leaves."""
+        task = asyncio.current_task()
+        assert task is not None
+        watcher = asyncio.get_running_loop().create_task(self._watch(receive, task))
+        try:
+            # A client that does not read its answer must not hold a vendor and a place for ever.
+            async with asyncio.timeout_at(self._began + self._call.ask.deadline + AFTER_FINISH):
+                self._finish = await self._pursue()
+                await self._conclude(self._finish)
+        except (asyncio.CancelledError, TimeoutError) as reason:
+            self._abandon()
+            if isinstance(reason, asyncio.CancelledError) and not self._client_gone:
+                raise
+        finally:
+            watcher.cancel()
+            self._services.heartbeats.discard(self._responder)
+
+    async def _watch(self, receive: Receive, task: asyncio.Task[None]) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not self._responder.ended:
+            self._client_gone = True
+            task.cancel()
+
+    # -- actions -----------------------------------------------------------------------------------------------
+
+    async def _pursue(self) -> Finish:
+        clock = self._services.clock
+        action = self._failover.start(self._began)
+        while not isinstance(action, Finish):
+            event = await self._perform(action)
+            action = self._failover.receive(event, clock())
+        return action
+
+    async def _perform(self, action: Action) -> Event:
+        match action:
+            case Send():
+                return await self._send(action)
+            case Wait(until):
+                await asyncio.sleep(until - self._services.clock())
+                return Woke()
+            case _:
+                raise AssertionError(f"{action} is not to be performed here")
+
+    async def _send(self, send: Send) -> Event:
+        reply = await self._open(send)
+        if isinstance(reply, Outcome):
+            return Failed(reply)
+        try:
+            if reply.status != 200:
+                return Failed(await self._read_error(reply, send))
+            if self._relay is not None:
+                return await self._stream(send, reply, self._relay)
+            return await self._whole(send, reply)
+        finally:
+            reply.close()
+
+    async def _open(self, send: Send) -> Reply | Outcome:
+        try:
+            async with asyncio.timeout_at(send.first_token_by):
+                return await self._services.upstream.send(
+                    send.deployment, self._call.request.endpoint, self._body(send), self._call.headers
+                )
+        except TimeoutError:
+            return Outcome(Kind.TIMEOUT, "no answer in time")
+
+    def _body(self, send: Send) -> bytes:
+        request, relay = self._call.request, self._relay
+        if send.mode == "fresh" or relay is None:
+            return request.for_model(send.deployment.model)
+        return continuation_body(
+            request, send.deployment.model, relay.said, relay.earlier.output_tokens, prefill=send.mode == "prefill"
+        )
+
+    async def _next(self, reply: Reply, by: float) -> bytes | Outcome:
+        try:
+            async with asyncio.timeout_at(by):
+                return await reply.next()
+        except TimeoutError:
+            return Outcome(Kind.STALLED, "silence", reply.status)
+
+    # -- whole replies -----------------------------------------------------------------------------------------
+
+    async def _whole(self, send: Send, reply: Reply) -> Event:
+        body = await self._read(reply, send, self._services.max_reply)
+        if isinstance(body, Outcome):
+            return Failed(body)
+        request = self._call.request
+        judgement = judge(request, body)
+        if judgement.outcome.kind is not Kind.OK:
+            return Failed(judgement.outcome, judgement.usage)
+        self._answer, self._answered_model = body, judgement.model
+        usage = judgement.usage
+        return Done(usage if usage is not NO_USAGE else Usage(request.input_tokens, 0, estimated=True))
+
+    async def _read(self, reply: Reply, send: Send, limit: int) -> bytes | Outcome:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            by = min(self._services.clock() + send.stall, send.finish_by)
+            data = await self._next(reply, by)
+            if isinstance(data, Outcome):
+                return Outcome(Kind.TIMEOUT, "not whole in time", reply.status) if by == send.finish_by else data
+            if not data:
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.append(data)
+            size += len(data)
+            if size > limit:
+                return Outcome(Kind.MALFORMED, f"the reply is larger than {limit} bytes", reply.status)
+
+    async def _read_error(self, reply: Reply, send: Send) -> Outcome:
+        body = await self._read(reply, send, ERROR_BODY_LIMIT)
+        return classify(reply.status, reply.headers, b"" if isinstance(body, Outcome) else body)
+
+    # -- streams -----------------------------------------------------------------------------------------------
+
+    async def _stream(self, send: Send, reply: Reply, relay: Relay) -> Event:
+        relay.begin_leg(send.deployment.id, continuing=send.mode != "fresh")
+        judge = relay.judge
+        held: list[bytes] = []
+        flowing = False
+        by = send.first_token_by
+        while not judge.ended:
+            data = await self._next(reply, by)
+            if isinstance(data, Outcome) and not judge.finished:
+                return self._broken(relay, self._late(data, by, send, flowing), flowing)
+            if isinstance(data, Outcome) or not data:
+                judge.end_of_body()
+                events = []
+            else:
+                deltas = judge.deltas
+                events = judge.feed(data)
+                if judge.deltas != deltas or judge.finished:
+                    by = min(self._services.clock() + (AFTER_FINISH if judge.finished else send.stall), send.finish_by)
+            held += events
+            if not flowing and judge.meaningful and not judge.failure:
+                await self._commit(send)
+                flowing = True
+            if flowing and held:
+                await self._pass_on(relay, held)
+                held.clear()
+            if judge.failure:
+                return self._broken(relay, judge.failure, flowing)
+        await self._next(reply, self._services.clock() + DRAIN)  # read to the end, so that the connection is kept
+        return Done(judge.spent())
+
+    def _late(self, outcome: Outcome, by: float, send: Send, flowing: bool) -> Outcome:
+        if outcome.kind is not Kind.STALLED or (flowing and by < send.finish_by):
+            return outcome
+        return Outcome(Kind.TIMEOUT, "not whole in time" if flowing else "no first token in time", 200)
+
+    def _broken(self, relay: Relay, outcome: Outcome, flowing: bool) -> Failed:
+        if flowing:
+            relay.interrupt()
+        return Failed(outcome, relay.judge.spent())
+
+    async def _commit(self, send: Send) -> None:
+        now = self._services.clock()
+        action = self._failover.receive(FirstToken(), now)
+        assert isinstance(action, Commit)
+        if not self._responder.status:
+            self._first_token = now - self._began
+            await self._responder.begin_events(self._headers(send.deployment.id, send.deployment.vendor))
+            self._services.heartbeats.add(self._responder)
+
+    async def _pass_on(self, relay: Relay, events: list[bytes]) -> None:
+        data = relay.pass_on(events)
+        if data:
+            await self._responder.events(data)
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    async def _conclude(self, finish: Finish) -> None:
+        responder, failover = self._responder, self._failover
+        if responder.status:
+            good = finish.outcome.kind is Kind.OK
+            self._ending = "finish" if good else "error_event"
+            error = None if good else interrupted(finish.outcome, failover.attempts)
+            await responder.end_events(error)
+        elif finish.outcome.kind is Kind.OK and finish.served is not None:
+            await responder.whole(200, self._answer, self._headers(finish.served.id, finish.served.vendor))
+        else:
+            error = to_error(finish.outcome, failover.attempts, failover.rejected)
+            await responder.error(error, self._headers("", ""))
+        self._record(finish)
+
+    def _abandon(self) -> None:
+        """The client has left, or the process is stopping: return the permit, write down what happened."""
+        if self._finish is None:
+            usage = self._relay.judge.spent() if self._relay else NO_USAGE
+            self._finish = self._failover.abandon(ClientGone(usage), self._services.clock())
+        if self._responder.status:
+            self._ending = "aborted"
+        self._record(self._finish)
+
+    def _headers(self, deployment: str, vendor: str) -> dict[str, str]:
+        under_way = self._relay is not None and bool(deployment)
+        headers = {
+            "x-gateway-attempts": str(len(self._failover.attempts) + under_way),
+            "x-gateway-fallback": "true" if self._failover.fell_back else "false",
+            "x-gateway-revision": self._call.revision,
+        }
+        if deployment:
+            headers |= {"x-gateway-deployment": deployment, "x-gateway-vendor": vendor}
+        return headers
+
+    def _record(self, finish: Finish) -> None:
+        call, failover, served = self._call, self._failover, finish.served
+        attempts = tuple(failover.attempts)
+        model = self._answered_model or (self._relay.judge.model if self._relay else "")
+        self._services.recorder.record(
+            Decision(
+                id=call.id,
+                request_id=call.request_id,
+                at=self._at,
+                revision=call.revision,
+                key=call.key,
+                workflow=call.ask.workflow,
+                route=call.ask.route.name,
+                endpoint=call.request.endpoint,
+                stream=call.request.stream,
+                outcome=finish.outcome.kind.value,
+                status=self._responder.status,
+                served_by=served.id if served else "",
+                served_vendor=served.vendor if served else "",
+                model=model,
+                fallback=failover.fell_back,
+                first_token=self._first_token,
+                took=self._services.clock() - self._began,
+                usd=sum(attempt.usd for attempt in attempts),
+                input_tokens=sum(attempt.input_tokens for attempt in attempts),
+                output_tokens=sum(attempt.output_tokens for attempt in attempts),
+                attempts=attempts,
+                rejected=failover.rejected,
+                stream_ending=self._ending,
+                notes=_notes(model, served.model if served else ""),
+            )
+        )
+
+
+def _notes(answered: str, asked: str) -> tuple[str, ...]:
+    """A vendor that says it used another model than was asked for is not stopped, but it is on record."""
+    if not answered or not asked or answered.startswith(asked) or asked.startswith(answered):
+        return ()
+    return (f"asked for {asked}, answered as {answered}",)

@@ -1,0 +1,50 @@
+"""Structured logs: one JSON line per request and per event worth a line. Never a prompt, an answer or a secret."""
+
+import logging
+import sys
+
+import orjson
+import structlog
+
+from gateway.core.decision import Decision
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+Log = structlog.typing.FilteringBoundLogger
+
+
+def make_log(level: str) -> Log:
+    log: Log = structlog.wrap_logger(
+        structlog.BytesLogger(sys.stderr.buffer),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=_serialize),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        cache_logger_on_first_use=True,
+    )
+    return log
+
+
+def log_decision(log: Log, decision: Decision) -> None:
+    log.info(
+        "request",
+        request_id=decision.request_id,
+        workflow=decision.workflow,
+        route=decision.route,
+        stream=decision.stream,
+        outcome=decision.outcome,
+        status=decision.status,
+        served_by=decision.served_by,
+        fallback=decision.fallback,
+        attempts=[f"{attempt.deployment}:{attempt.outcome}" for attempt in decision.attempts],
+        first_token=decision.first_token,
+        took=round(decision.took, 6),
+        usd=decision.usd,
+        revision=decision.revision,
+    )
+
+
+def _serialize(event: object, default: object = None) -> bytes:
+    return orjson.dumps(event, default=str)

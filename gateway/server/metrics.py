@@ -1,0 +1,110 @@
+"""What is measured, for Prometheus. One registry a process: each worker has its own admin port and is its own target.
+
+Labels come from the config (deployments, routes, workflows) and from closed lists, never from what a client sends.
+"""
+
+from typing import Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from gateway.core.breaker import Phase, Transition
+from gateway.core.decision import Attempt, Decision
+
+LATENCY = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120)
+PHASE_VALUE = {Phase.CLOSED: 0, Phase.HALF_OPEN: 1, Phase.OPEN: 2}
+PREFIX = "secondsource"
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+
+class Family(Generic[M]):
+    """A metric with labels, whose children are looked up once: `labels()` costs more than counting does."""
+
+    __slots__ = ("_children", "_metric")
+
+    def __init__(self, metric: M) -> None:
+        self._metric = metric
+        self._children: dict[tuple[str, ...], M] = {}
+
+    def of(self, *labels: str) -> M:
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._metric.labels(*labels)
+        return child
+
+    def clear(self) -> None:
+        self._children.clear()
+        self._metric.clear()
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+
+        def counter(name: str, what: str, *labels: str) -> Counter:
+            return Counter(f"{PREFIX}_{name}", what, labels, registry=registry)
+
+        def gauge(name: str, what: str, *labels: str) -> Gauge:
+            return Gauge(f"{PREFIX}_{name}", what, labels, registry=registry)
+
+        def histogram(name: str, what: str, *labels: str) -> Histogram:
+            return Histogram(f"{PREFIX}_{name}", what, labels, registry=registry, buckets=LATENCY)
+
+        self._requests = Family(counter("requests", "Requests by end.", "route", "workflow", "stream", "outcome"))
+        self._attempts = Family(counter("attempts", "Calls to vendors.", "deployment", "vendor", "outcome"))
+        self._fallbacks = Family(
+            counter("fallbacks", "Answers by another than the first choice.", "route", "deployment")
+        )
+        self._continued = Family(counter("stream_continuations", "Streams continued elsewhere.", "route"))
+        self._endings = Family(counter("stream_endings", "How streams ended.", "route", "ending"))
+        self._tokens = Family(counter("tokens", "Tokens by direction.", "deployment", "direction"))
+        self._cost = Family(counter("cost_usd", "Spend, failed attempts included.", "deployment", "workflow"))
+        self._transitions = Family(counter("breaker_transitions", "Changes of breakers.", "subject", "to"))
+        self._first_token = Family(histogram("first_token_seconds", "First token of streams.", "deployment"))
+        self._took = Family(histogram("request_seconds", "Whole requests.", "route", "stream"))
+        self._breaker = Family(gauge("breaker_state", "0 closed, 1 half-open, 2 open.", "subject"))
+        self._revision = Family(gauge("config_info", "The active revision.", "revision"))
+        self.shed = counter("shed", "Requests refused at the concurrency bound.")
+        self.refused = Family(counter("refused", "Requests refused before routing.", "code"))
+        self.in_flight = gauge("in_flight", "Requests under way.")
+        self.reloads = counter("config_reloads", "Configs put into service.")
+        self.reload_failures = counter("config_reload_failures", "Configs refused.")
+        self.config_current = gauge("config_current", "1 while the config on disk is the one that serves.")
+        self.ledger_waiting = gauge("ledger_waiting", "Decisions not yet written.")
+        self.ledger_degraded = gauge("ledger_degraded", "1 while the ledger cannot be written.")
+        self.ledger_written = gauge("ledger_written", "Decisions written since the start.")
+        self.ledger_spooled = gauge("ledger_spooled", "Decisions in the spool.")
+        self.ledger_lost = gauge("ledger_lost", "Decisions lost since the start.")
+
+    def decision(self, decision: Decision) -> None:
+        stream = "true" if decision.stream else "false"
+        self._requests.of(decision.route, decision.workflow, stream, decision.outcome).inc()
+        self._took.of(decision.route, stream).observe(decision.took)
+        if decision.fallback and decision.served_by:
+            self._fallbacks.of(decision.route, decision.served_by).inc()
+        if decision.stream_ending:
+            self._endings.of(decision.route, decision.stream_ending).inc()
+        for attempt in decision.attempts:
+            self._attempt(attempt, decision)
+
+    def transition(self, transition: Transition) -> None:
+        self._breaker.of(transition.subject).set(PHASE_VALUE[transition.after])
+        self._transitions.of(transition.subject, transition.after.value).inc()
+
+    def revision(self, revision: str) -> None:
+        self._revision.clear()
+        self._revision.of(revision).set(1)
+        self.config_current.set(1)
+
+    def _attempt(self, attempt: Attempt, decision: Decision) -> None:
+        self._attempts.of(attempt.deployment, attempt.vendor, attempt.outcome).inc()
+        if attempt.continuation:
+            self._continued.of(decision.route).inc()
+        if attempt.first_token is not None:
+            self._first_token.of(attempt.deployment).observe(attempt.first_token)
+        if attempt.input_tokens or attempt.output_tokens:
+            self._tokens.of(attempt.deployment, "input").inc(attempt.input_tokens)
+            self._tokens.of(attempt.deployment, "output").inc(attempt.output_tokens)
+        if attempt.usd:
+            self._cost.of(attempt.deployment, decision.workflow).inc(attempt.usd)
