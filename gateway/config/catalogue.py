@@ -7,6 +7,7 @@ same cost.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from gateway.core.model import Price
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 TABLE_VERSION = "0.2.3"
 AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+# These answer a partial assistant message with an error or with a new answer. Anyone else is asked once, and what the
+# vendor makes of it is remembered.
+_NO_PREFILL = ("openai.com", "azure.com", "anthropic.com", "googleapis.com", "mistral.ai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,11 @@ def look_up(vendor: str, base_url: str, model: str) -> Entry:
     """Finds the provider by the address, else by the vendor's name; a maker's price is not its reseller's."""
     info = _find(vendor, base_url, model)
     return Entry(_price(info), info.context_window) if info else Entry()
+
+
+def may_prefill(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    return not any(host == known or host.endswith(f".{known}") for known in _NO_PREFILL)
 
 
 def _find(vendor: str, base_url: str, model: str) -> "ModelInfo | None":

@@ -1,6 +1,6 @@
 """`Config` -> `Snapshot`: defaults filled in, names replaced by what they stand for. Nothing can fail here any more."""
 
-from gateway.config.catalogue import Entry, look_up
+from gateway.config.catalogue import Entry, look_up, may_prefill
 from gateway.config.schema import (
     PLURALS,
     AllowEntry,
@@ -58,7 +58,7 @@ def _deployment(id_: str, entry: DeploymentEntry, config: Config) -> Deployment:
         domains=_domains(entry, config.vendors[entry.vendor].jurisdiction),
         api_key=entry.api_key or "",
         can=_can(entry.capabilities),
-        prefill=entry.capabilities.prefill,
+        prefill=_prefill(entry),
         context=entry.capabilities.context or known.context,
         limits=Limits(**entry.limits.model_dump()),
         price=_price(entry, known),
@@ -91,6 +91,11 @@ def _domains(entry: DeploymentEntry, jurisdiction: str | None) -> tuple[Domain, 
         "jurisdiction": jurisdiction,
     }
     return tuple(Domain(kind, name) for kind, name in names.items() if name)
+
+
+def _prefill(entry: DeploymentEntry) -> bool:
+    stated = entry.capabilities.prefill
+    return may_prefill(entry.base_url) if stated is None else stated
 
 
 def _can(entry: CapabilitiesEntry) -> Need:

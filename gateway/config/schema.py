@@ -52,8 +52,10 @@ class CapabilitiesEntry(Section):
     vision: Flag = Field(default=True, description="Reads images")
     json_schema: Flag = Field(default=True, description="Keeps to a JSON schema in its answer")
     stream: Flag = Field(default=True, description="Streams its answer")
-    prefill: Flag = Field(
-        default=False, description="Goes on from a partial assistant message; used by on_interrupt: continue"
+    prefill: Flag | None = Field(
+        default=None,
+        description="Goes on from a partial assistant message, which on_interrupt: continue then uses; "
+        "default: tried once, except where the vendor is known not to",
     )
     context: Count | None = Field(
         default=None, description="Context length in tokens; default: the bundled model table"

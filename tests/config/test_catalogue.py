@@ -2,7 +2,7 @@ from importlib.metadata import version
 
 import pytest
 
-from gateway.config.catalogue import TABLE_VERSION, look_up
+from gateway.config.catalogue import TABLE_VERSION, look_up, may_prefill
 from gateway.core.model import Price
 
 SOURCE = f"genai-prices {TABLE_VERSION}"
@@ -34,3 +34,16 @@ def test_known_models(vendor: str, base_url: str, model: str, price: Price, cont
 def test_what_is_not_known_is_not_guessed(vendor: str, model: str) -> None:
     entry = look_up(vendor, "http://10.0.0.1/v1", model)
     assert (entry.price, entry.context) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "expected"),
+    [
+        ("https://api.openai.com/v1", False),
+        ("https://eastus.openai.azure.com/openai/v1", False),
+        ("https://notopenai.com/v1", True),
+        ("http://127.0.0.1:8000/v1", True),
+    ],
+)
+def test_prefill_is_tried_where_nothing_speaks_against_it(base_url: str, expected: bool) -> None:
+    assert may_prefill(base_url) is expected
