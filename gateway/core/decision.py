@@ -38,8 +38,9 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`id` is unique; `request_id` may be the client's own and is not. `at` is Unix time in seconds; durations are seconds. `outcome` is what the app saw in the end.
+    """`id` is unique; `request_id` may be the client's own, who may use one twice. `outcome` is what the app saw.
 
+    `at` is Unix time in seconds; durations are seconds.
     `served_by` is the deployment whose answer the app got (the last one, where a stream was continued), or "".
     """
 
