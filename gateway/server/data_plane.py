@@ -3,6 +3,7 @@
 No framework stands in the request path: each of its conveniences costs more than the whole of what happens here.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from random import Random
@@ -17,12 +18,15 @@ from gateway.server.auth import Principal, authenticate, authorize, usable_route
 from gateway.server.drive import Call, Exchange
 from gateway.server.gateway import Gateway
 from gateway.server.inbound import ClientLeft, deadline, forwarded, read_body, request_id
+from gateway.server.patience import Patience
+from gateway.server.protocol import CONNECTION
 from gateway.server.reply import Receive, Responder, Scope, Send
 
 Headers = Mapping[bytes, bytes]
 
 ENDPOINTS: tuple[Endpoint, ...] = ("chat/completions", "completions", "embeddings")
 RETRY_WHEN_SHED = 1.0
+MEGABYTE = 1024 * 1024
 
 
 class DataPlane:
@@ -57,7 +61,7 @@ class DataPlane:
         method, path = scope["method"], scope["path"].rstrip("/") or "/"
         endpoint = self._posts.get(path)
         if endpoint is not None and method == "POST":
-            return await self._answer(endpoint, headers, own_id, receive, responder)
+            return await self._answer(endpoint, scope, headers, own_id, receive, responder)
         if method in ("GET", "HEAD"):
             body = self._read_only(path, headers)
             if body is not None:
@@ -71,31 +75,33 @@ class DataPlane:
     # -- answers -----------------------------------------------------------------------------------------------
 
     async def _answer(
-        self, endpoint: Endpoint, headers: Headers, own_id: str, receive: Receive, responder: Responder
+        self, endpoint: Endpoint, scope: Scope, headers: Headers, own_id: str, receive: Receive, responder: Responder
     ) -> None:
-        gateway = self._gateway
-        settings, snapshot = gateway.settings, gateway.live.snapshot
-        if gateway.in_flight > settings.max_concurrency:
-            gateway.metrics.shed.inc()
+        self._shed()
+        gateway, settings = self._gateway, self._gateway.settings
+        snapshot = gateway.live.snapshot  # once: the request stays on this revision to its end
+        principal = authenticate(headers, snapshot, open_house=gateway.open_house)
+        patience = Patience(asyncio.get_running_loop())
+        try:
+            limit = settings.max_body_mb * MEGABYTE
+            body = await read_body(headers, receive, patience, limit=limit, timeout=settings.receive_timeout)
+            request = parse(endpoint, body)
+            if isinstance(request, Refused):
+                raise GatewayError(400, request.code or "invalid_request", request.message, param=request.param)
+            route = authorize(principal, request.model, snapshot)
+            ask = _ask(request, route, principal, deadline(headers, route.deadline))
+            call = Call(
+                request, ask, own_id, responder.request_id, principal.key, snapshot.revision, forwarded(headers)
+            )
+            await Exchange(call, gateway.services, responder, patience).run(scope[CONNECTION])
+        finally:
+            patience.close()
+
+    def _shed(self) -> None:
+        if self._gateway.in_flight > self._gateway.settings.max_concurrency:
+            self._gateway.metrics.shed.inc()
             message = "The gateway is at its concurrency bound. Try again in a moment."
             raise GatewayError(503, "gateway_overloaded", message, final=False, retry_after=RETRY_WHEN_SHED)
-        principal = authenticate(headers, snapshot, open_house=settings.loopback)
-        limit = settings.max_body_mb * 1024 * 1024
-        body = await read_body(headers, receive, limit=limit, patience=settings.receive_timeout)
-        request = parse(endpoint, body)
-        if isinstance(request, Refused):
-            raise GatewayError(400, request.code or "invalid_request", request.message, param=request.param)
-        route = authorize(principal, request.model, snapshot)
-        call = Call(
-            request=request,
-            ask=_ask(request, route, principal, deadline(headers, route.deadline)),
-            id=own_id,
-            request_id=responder.request_id,
-            key=principal.key,
-            revision=snapshot.revision,
-            headers=forwarded(headers),
-        )
-        await Exchange(call, gateway.services, responder).run(receive)
 
     # -- everything that is only read --------------------------------------------------------------------------
 
@@ -116,7 +122,7 @@ class DataPlane:
 
     def _models(self, wanted: str, headers: Headers) -> bytes:
         snapshot = self._gateway.live.snapshot
-        principal = authenticate(headers, snapshot, open_house=self._gateway.settings.loopback)
+        principal = authenticate(headers, snapshot, open_house=self._gateway.open_house)
         if wanted:
             return orjson.dumps(_model(authorize(principal, wanted, snapshot).name))
         return orjson.dumps({"object": "list", "data": [_model(name) for name in usable_routes(principal, snapshot)]})

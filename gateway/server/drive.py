@@ -6,7 +6,7 @@ whatever goes wrong until then can still be taken elsewhere without the app noti
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -36,8 +36,9 @@ from gateway.dialect.openai_reply import judge
 from gateway.dialect.openai_request import Request
 from gateway.server.failure import interrupted, to_error
 from gateway.server.heartbeat import Heartbeats
+from gateway.server.patience import Patience
 from gateway.server.relay import Relay
-from gateway.server.reply import Receive, Responder
+from gateway.server.reply import Responder
 from gateway.upstream.base import Reply, Upstream
 
 AFTER_FINISH = 2.0  # seconds a vendor gets for [DONE] and usage once its answer is whole
@@ -47,6 +48,12 @@ ERROR_BODY_LIMIT = 64 * 1024
 
 class Recorder(Protocol):
     def record(self, decision: Decision) -> None: ...
+
+
+class Connection(Protocol):
+    """The client's, which tells when it is lost."""
+
+    on_leave: Callable[[], None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +87,11 @@ class Call:
 
 
 class Exchange:
-    def __init__(self, call: Call, services: Services, responder: Responder) -> None:
+    def __init__(self, call: Call, services: Services, responder: Responder, patience: Patience) -> None:
         self._call = call
         self._services = services
         self._responder = responder
+        self._patience = patience
         self._failover = Failover(call.ask, services.health, services.budget, services.rng)
         self._relay = Relay(call.request) if call.request.stream else None
         self._began = services.clock()
@@ -94,28 +102,28 @@ class Exchange:
         self._ending: StreamEnding | None = None
         self._client_gone = False
         self._finish: Finish | None = None
+        self._recorded = False
 
-    async def run(self, receive: Receive) -> None:
+    async def run(self, connection: Connection) -> None:
         """To the end, whatever happens: the permit is returned and the decision recorded also if the client leaves."""
         task = asyncio.current_task()
         assert task is not None
-        watcher = asyncio.get_running_loop().create_task(self._watch(receive, task))
+        connection.on_leave = lambda: self._leave(task)
         try:
-            # A client that does not read its answer must not hold a vendor and a place for ever.
-            async with asyncio.timeout_at(self._began + self._call.ask.deadline + AFTER_FINISH):
-                self._finish = await self._pursue()
-                await self._conclude(self._finish)
-        except (asyncio.CancelledError, TimeoutError) as reason:
-            self._abandon()
-            if isinstance(reason, asyncio.CancelledError) and not self._client_gone:
+            self._finish = await self._pursue()
+            await self._conclude(self._finish)
+        except TimeoutError:
+            pass  # a client that does not read its answer must not hold a vendor and a place for ever
+        except asyncio.CancelledError:
+            if not self._client_gone:
                 raise
         finally:
-            watcher.cancel()
+            connection.on_leave = None
             self._services.heartbeats.discard(self._responder)
+            if not self._recorded:
+                self._abandon()
 
-    async def _watch(self, receive: Receive, task: asyncio.Task[None]) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
+    def _leave(self, task: asyncio.Task[None]) -> None:
         if not self._responder.ended:
             self._client_gone = True
             task.cancel()
@@ -154,11 +162,11 @@ class Exchange:
             reply.close()
 
     async def _open(self, send: Send) -> Reply | Outcome:
+        call = self._services.upstream.send(
+            send.deployment, self._call.request.endpoint, self._body(send), self._call.headers
+        )
         try:
-            async with asyncio.timeout_at(send.first_token_by):
-                return await self._services.upstream.send(
-                    send.deployment, self._call.request.endpoint, self._body(send), self._call.headers
-                )
+            return await self._patience.wait(call, send.first_token_by)
         except TimeoutError:
             return Outcome(Kind.TIMEOUT, "no answer in time")
 
@@ -172,8 +180,7 @@ class Exchange:
 
     async def _next(self, reply: Reply, by: float) -> bytes | Outcome:
         try:
-            async with asyncio.timeout_at(by):
-                return await reply.next()
+            return await self._patience.wait(reply.next(), by)
         except TimeoutError:
             return Outcome(Kind.STALLED, "silence", reply.status)
 
@@ -208,7 +215,11 @@ class Exchange:
 
     async def _read_error(self, reply: Reply, send: Send) -> Outcome:
         body = await self._read(reply, send, ERROR_BODY_LIMIT)
-        return classify(reply.status, reply.headers, b"" if isinstance(body, Outcome) else body)
+        if isinstance(body, Outcome):
+            body = b""
+        if send.deployment.api_key:  # some vendors quote the key they refuse, and what they say is kept
+            body = body.replace(send.deployment.api_key.encode(), b"***")
+        return classify(reply.status, reply.headers, body)
 
     # -- streams -----------------------------------------------------------------------------------------------
 
@@ -223,8 +234,7 @@ class Exchange:
             if isinstance(data, Outcome) and not judge.finished:
                 return self._broken(relay, self._late(data, by, send, flowing), flowing)
             if isinstance(data, Outcome) or not data:
-                judge.end_of_body()
-                events = []
+                events = judge.end_of_body()
             else:
                 deltas = judge.deltas
                 events = judge.feed(data)
@@ -258,13 +268,16 @@ class Exchange:
         assert isinstance(action, Commit)
         if not self._responder.status:
             self._first_token = now - self._began
-            await self._responder.begin_events(self._headers(send.deployment.id, send.deployment.vendor))
+            await self._tell(self._responder.begin_events(self._headers(send.deployment.id, send.deployment.vendor)))
             self._services.heartbeats.add(self._responder)
 
     async def _pass_on(self, relay: Relay, events: list[bytes]) -> None:
         data = relay.pass_on(events)
         if data:
-            await self._responder.events(data)
+            await self._tell(self._responder.events(data))
+
+    async def _tell(self, sending: Awaitable[None]) -> None:
+        await self._patience.wait(sending, self._began + self._call.ask.deadline + AFTER_FINISH)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -274,16 +287,16 @@ class Exchange:
             good = finish.outcome.kind is Kind.OK
             self._ending = "finish" if good else "error_event"
             error = None if good else interrupted(finish.outcome, failover.attempts)
-            await responder.end_events(error)
+            await self._tell(responder.end_events(error))
         elif finish.outcome.kind is Kind.OK and finish.served is not None:
-            await responder.whole(200, self._answer, self._headers(finish.served.id, finish.served.vendor))
+            await self._tell(responder.whole(200, self._answer, self._headers(finish.served.id, finish.served.vendor)))
         else:
             error = to_error(finish.outcome, failover.attempts, failover.rejected)
-            await responder.error(error, self._headers("", ""))
+            await self._tell(responder.error(error, self._headers("", "")))
         self._record(finish)
 
     def _abandon(self) -> None:
-        """The client has left, or the process is stopping: return the permit, write down what happened."""
+        """The client has left, the process is stopping, or we failed: return the permit, write down what happened."""
         if self._finish is None:
             usage = self._relay.judge.spent() if self._relay else NO_USAGE
             self._finish = self._failover.abandon(ClientGone(usage), self._services.clock())
@@ -303,6 +316,7 @@ class Exchange:
         return headers
 
     def _record(self, finish: Finish) -> None:
+        self._recorded = True
         call, failover, served = self._call, self._failover, finish.served
         attempts = tuple(failover.attempts)
         model = self._answered_model or (self._relay.judge.model if self._relay else "")

@@ -28,6 +28,7 @@ class Gateway:
     def __init__(self, settings: Settings, live: Live) -> None:
         self.settings = settings
         self.live = live
+        self.open_house = settings.loopback
         self.log = make_log(settings.log_level)
         self.metrics = Metrics()
         self.clock: Callable[[], float] = asyncio.get_running_loop().time

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping
 
 from gateway.errors import GatewayError
+from gateway.server.patience import Patience
 from gateway.server.reply import Receive
 
 LONGEST_ID = 128
@@ -18,12 +19,14 @@ class ClientLeft(Exception):
     """Before its request was whole."""
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, limit: int, patience: float) -> bytes:
-    """The whole body, decompressed. Raises GatewayError 400, 408, 413 or 415, or ClientLeft."""
+async def read_body(
+    headers: Mapping[bytes, bytes], receive: Receive, patience: Patience, *, limit: int, timeout: float
+) -> bytes:
+    """The whole body, decompressed; `timeout` seconds for each part. Raises GatewayError 4xx, or ClientLeft."""
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
-    body = await _receive(receive, limit, patience)
+    body = await _receive(receive, patience, limit, timeout)
     encoding = headers.get(b"content-encoding", b"identity").lower()
     if encoding == b"gzip":
         return _gunzip(body, limit)
@@ -55,13 +58,13 @@ def forwarded(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
     return {name.decode(): headers[name].decode("latin-1") for name in names} if names else _NONE
 
 
-async def _receive(receive: Receive, limit: int, patience: float) -> bytes:
+async def _receive(receive: Receive, patience: Patience, limit: int, timeout: float) -> bytes:
+    time = asyncio.get_running_loop().time
     parts: list[bytes] = []
     size = 0
     while True:
         try:
-            async with asyncio.timeout(patience):
-                message = await receive()
+            message = await patience.wait(receive(), time() + timeout)
         except TimeoutError:
             raise GatewayError(408, "request_timeout", "The request body did not arrive in time.") from None
         if message["type"] == "http.disconnect":

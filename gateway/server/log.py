@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from datetime import UTC, datetime
 
 import orjson
 import structlog
@@ -18,7 +19,7 @@ def make_log(level: str) -> Log:
         structlog.BytesLogger(sys.stderr.buffer),
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _add_time,
             structlog.processors.JSONRenderer(serializer=_serialize),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -44,6 +45,11 @@ def log_decision(log: Log, decision: Decision) -> None:
         usd=decision.usd,
         revision=decision.revision,
     )
+
+
+def _add_time(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event["timestamp"] = datetime.now(UTC)  # orjson writes it as ISO 8601
+    return event
 
 
 def _serialize(event: object, default: object = None) -> bytes:

@@ -4,6 +4,7 @@ What is refused here never becomes a request; it is told why in the same shape a
 """
 
 import asyncio
+from collections.abc import Callable
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -11,6 +12,7 @@ from gateway.dialect.openai_error import error_body
 from gateway.settings import Settings
 
 MAX_HEADERS = 200
+CONNECTION = "secondsource.connection"  # where a request finds the connection it came on
 
 
 class _Refused(Exception):
@@ -23,6 +25,7 @@ class BoundedProtocol(HttpToolsProtocol):
     max_head = 65536
     patience = 30.0
 
+    on_leave: Callable[[], None] | None = None
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -34,6 +37,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_whole()
         super().connection_lost(exc)
+        if self.on_leave is not None:
+            self.on_leave()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -45,6 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
         self._expect_head()
 
     def on_headers_complete(self) -> None:

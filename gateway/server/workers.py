@@ -27,13 +27,15 @@ class Workers:
         self._stopping = False
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT and the last worker's end. 0, or 1 if a worker had to be killed."""
+        """Until SIGTERM or SIGINT and the last worker's end. Returns the exit code."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: self._stop())
         signal.signal(signal.SIGHUP, lambda *_: self._tell(signal.SIGHUP))
         while not self._stopping or self._running:
             self._reap()
-            if not self._stopping:
+            if self._stopping:
+                self._tell(signal.SIGTERM)  # again: one may have been starting when the first was sent
+            else:
                 self._start_missing()
             time.sleep(POLL)
         return 0
