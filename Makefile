@@ -27,7 +27,7 @@ check: .venv/.ready ## lint, types, house rules, the example configs
 	$(BIN)/secondsource check config/gateway.yaml
 
 demo: .venv/.ready ## two minutes: a vendor dies under load
-	@$(BIN)/python -m gateway demo
+	@$(BIN)/python -m demo
 
 bench: .venv/.ready ## CPU per request and per stream event; PEERS=1 adds LiteLLM's proxy
 	@$(BIN)/python -m bench $(if $(PEERS),--peers)

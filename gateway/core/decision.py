@@ -1,4 +1,7 @@
-"""The record of one request: what could have served, what was called, what became of it. No prompt, no answer."""
+"""The record of one request: what could have served, what was called, what became of it. No prompt, no answer.
+
+Written once. Not frozen all the same: a frozen dataclass of this size takes twice as long to make, for every request.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +9,7 @@ from typing import Literal
 StreamEnding = Literal["finish", "error_event", "aborted"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
     """One call. `started` is seconds after the request's start; `first_token` and `took` are seconds, or None/total.
 
@@ -36,7 +39,7 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """`id` is unique; `request_id` may be the client's own, who may use one twice. `outcome` is what the app saw.
 

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway import __version__
+from gateway.config.reload import Live
 from gateway.server.gateway import Gateway
 
 
@@ -40,7 +41,7 @@ def admin_app(gateway: Gateway) -> FastAPI:
 
 def _health(gateway: Gateway) -> dict[str, Any]:
     live, ledger, now = gateway.live, gateway.writer.status, gateway.clock()
-    refused = [str(problem) for problem in live.last_problems if problem.severity == "error"]
+    refused = _refused(live)
     return {
         "status": "degraded" if refused or ledger.state != "ok" else "ok",
         "config": {
@@ -74,8 +75,14 @@ def _health(gateway: Gateway) -> dict[str, Any]:
     }
 
 
+def _refused(live: Live) -> list[str]:
+    """Why the file on disk is not the config that serves; empty if it is."""
+    return [str(problem) for problem in live.last_problems if problem.severity == "error"]
+
+
 def _scrape(gateway: Gateway) -> None:
     metrics, ledger = gateway.metrics, gateway.writer.status
+    metrics.config_current.set(not _refused(gateway.live))
     metrics.in_flight.set(gateway.in_flight)
     metrics.ledger_waiting.set(ledger.waiting)
     metrics.ledger_degraded.set(ledger.state != "ok")

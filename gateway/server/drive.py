@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.core.actions import (
     Action,
@@ -70,8 +70,7 @@ class Services:
     max_reply: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request, read and allowed. `headers` are those that go on to the vendor.
 
     `id` is ours and unique; `request_id` may be the client's, who may use one twice.

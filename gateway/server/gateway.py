@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from gateway.config.problem import Problem
-from gateway.config.reload import Live, watch
+from gateway.config.reload import Live, refresh, watch
 from gateway.core.breaker import Transition
 from gateway.core.decision import Decision
 from gateway.core.health import HealthTable
@@ -13,7 +13,7 @@ from gateway.core.limits import RetryBudget
 from gateway.core.model import Snapshot
 from gateway.server.drive import Services
 from gateway.server.heartbeat import Heartbeats
-from gateway.server.log import log_decision, make_log
+from gateway.server.log import make_log, request_lines
 from gateway.server.metrics import Metrics
 from gateway.settings import Settings
 from gateway.store.spool import Spool
@@ -30,6 +30,7 @@ class Gateway:
         self.live = live
         self.open_house = settings.loopback
         self.log = make_log(settings.log_level)
+        self._write_line = request_lines(settings.log_level)
         self.metrics = Metrics()
         self.clock: Callable[[], float] = asyncio.get_running_loop().time
         self.in_flight = 0
@@ -65,6 +66,10 @@ class Gateway:
         self._tasks = [asyncio.create_task(watch(self.live, self._stop)), asyncio.create_task(self.heartbeats.run())]
         self.log.info("ready", revision=self.live.revision, config=str(self.settings.config))
 
+    def reload(self) -> None:
+        """Read the config again, soon: told by a signal."""
+        self._tasks.append(asyncio.create_task(refresh(self.live, always=True)))
+
     async def stop(self) -> None:
         """After the last request has ended: nothing that was answered is lost."""
         self._stop.set()
@@ -78,7 +83,7 @@ class Gateway:
     def record(self, decision: Decision) -> None:
         self.writer.put(decision)
         self.metrics.decision(decision)
-        log_decision(self.log, decision)
+        self._write_line(decision)
 
     # -- what happens to us ------------------------------------------------------------------------------------
 
@@ -96,7 +101,6 @@ class Gateway:
 
     def _on_refused(self, problems: list[Problem]) -> None:
         self.metrics.reload_failures.inc()
-        self.metrics.config_current.set(0)
         self.log.error("config refused", serving=self.live.revision, problems=[str(problem) for problem in problems])
 
     def _on_transition(self, transition: Transition) -> None:

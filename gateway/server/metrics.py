@@ -95,7 +95,6 @@ class Metrics:
     def revision(self, revision: str) -> None:
         self._revision.clear()
         self._revision.of(revision).set(1)
-        self.config_current.set(1)
 
     def _attempt(self, attempt: Attempt, decision: Decision) -> None:
         self._attempts.of(attempt.deployment, attempt.vendor, attempt.outcome).inc()

@@ -65,7 +65,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGINT, stop)
-    loop.add_signal_handler(signal.SIGHUP, live.reload)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload)
     await gateway.start()
     _calm_the_collector()
     admin_task = asyncio.create_task(admin.serve(sockets=[admin_socket]))
