@@ -110,6 +110,11 @@ async def watch(live: Live, stop: asyncio.Event) -> None:
                     break  # the file refers to secrets elsewhere now: watch there
 
 
+async def reload(live: Live) -> None:
+    """`live.reload`, with the reading off the event loop."""
+    live.adopt(await asyncio.to_thread(live.prepare))
+
+
 def _events(directories: frozenset[Path], stop: asyncio.Event) -> AsyncGenerator[object, None]:
     """Any event counts, whatever its name: the content decides. One comes every `POLL_MS` in any case."""
     return awatch(

@@ -56,15 +56,19 @@ class Transition:
 
 
 class Permit:
-    """The right to make one call. A `probe` occupies a half-open slot, at the longest until `lease_until`."""
+    """The right to make one call. A `probe` occupies a half-open slot, at the longest until `lease_until`.
 
-    __slots__ = ("generation", "lease_until", "probe", "returned")
+    `run`: how many failures in a row there were before its first token; None while that has not come.
+    """
+
+    __slots__ = ("generation", "lease_until", "probe", "returned", "run")
 
     def __init__(self, generation: int, probe: bool = False, lease_until: float = 0.0) -> None:
         self.generation = generation
         self.probe = probe
         self.lease_until = lease_until
         self.returned = False
+        self.run: int | None = None
 
 
 class Breaker:
@@ -142,8 +146,15 @@ class Breaker:
     # -- telling -----------------------------------------------------------------------------------------------
 
     def first_token(self, permit: Permit, now: float, *, slow: bool = False) -> None:
-        """A provisional result: a long stream need not end before its probe counts."""
-        if permit.probe and self.current(permit) and self.phase is Phase.HALF_OPEN:
+        """A provisional result: a long stream need not end before its probe counts.
+
+        A run of failures ends here and not with the stream: those that began before an outage would hide it.
+        """
+        if not self.current(permit):
+            return
+        if self.phase is Phase.CLOSED and permit.run is None:
+            permit.run, self._consecutive = self._consecutive, 0
+        elif self.phase is Phase.HALF_OPEN and permit.probe:
             self._probe_back(permit)
             self._judge_probe(permit, Signal.SUCCESS, slow, now, 0.0, "slow")
             permit.probe = False
@@ -190,17 +201,17 @@ class Breaker:
 
     def _weigh(self, permit: Permit, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
         if self.phase is Phase.CLOSED:
-            self._count(signal, slow, now, hold, cause)
+            self._count(permit, signal, slow, now, hold, cause)
         elif self.phase is Phase.HALF_OPEN:
             self._judge_probe(permit, signal, slow, now, hold, cause)
 
-    def _count(self, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
+    def _count(self, permit: Permit, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
         if signal is Signal.FAILURE or signal is Signal.SUCCESS or slow:
             failed = signal is Signal.FAILURE
             self.window.add(now, failed=failed, slow=slow)
             if failed:
-                self._consecutive += 1
-            elif signal is Signal.SUCCESS:
+                self._consecutive = 1 + max(self._consecutive, permit.run or 0)
+            elif signal is Signal.SUCCESS and permit.run is None:
                 self._consecutive = 0
             reason = self._trip_reason(now) if failed or slow else None
             if reason:

@@ -62,7 +62,7 @@ class Failover:
         self.ask = ask
         self.attempts: list[Attempt] = []
         self.committed = False
-        self.fell_back = False  # has a better choice failed, or been passed over because of its health?
+        self.fell_back = False  # was a better choice passed over, or left after it failed?
         self.served: Deployment | None = None
         self._health = health
         self._budget = budget
@@ -143,7 +143,6 @@ class Failover:
         send, deployment = call.send, call.send.deployment
         outcome = self._reconsider(outcome, call, now)
         self._settle(outcome, usage, now)
-        self.fell_back = True
         if send.mode == "prefill" and outcome.kind is Kind.BAD_REQUEST:
             self._health.of(deployment).refuses_prefill = True
             self._failed.pop(deployment.id, None)  # it may be asked at once: next time by instruction
@@ -276,6 +275,7 @@ class Failover:
         assert self._may_continue(), "after Commit another call only continues"
         self._retry_at = None
         deployment = permit.deployment
+        self.fell_back = self.fell_back or any(id_ != deployment.id for id_ in self._failed)
         timeouts = deployment.timeouts
         # Before anything has reached the app, leave half of what remains to whoever comes next.
         share = 0.5 if self._someone_else(deployment) else 1.0

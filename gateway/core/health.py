@@ -197,6 +197,7 @@ class HealthTable:
         """Count a failure that was proven only after its permit had been returned."""
         breaker = permit.health.breaker
         was = breaker.phase
+        permit.health.rejections.prove()
         breaker.accuse(permit.own, now, outcome.kind.value)
         self._note_trip(permit, was, outcome, now)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from gateway.config.problem import Problem
-from gateway.config.reload import Live, refresh, watch
+from gateway.config.reload import Live, reload, watch
 from gateway.core.breaker import Transition
 from gateway.core.decision import Decision
 from gateway.core.health import HealthTable
@@ -68,7 +68,7 @@ class Gateway:
 
     def reload(self) -> None:
         """Read the config again, soon: told by a signal."""
-        self._tasks.append(asyncio.create_task(refresh(self.live, always=True)))
+        self._tasks.append(asyncio.create_task(reload(self.live)))
 
     async def stop(self) -> None:
         """After the last request has ended: nothing that was answered is lost."""
