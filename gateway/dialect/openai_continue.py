@@ -29,7 +29,7 @@ def continuation_body(request: Request, model: str, said: str, spent: int, *, pr
     changes: dict[str, Any] = {"model": model, "messages": messages}
     for name in ("max_completion_tokens", "max_tokens"):
         limit = orjson.loads(bytes(request.members.get(name, b"null")))
-        if limit is not None:
+        if limit is not None and limit > 0:
             changes[name] = max(1, limit - spent)
     return request.with_members(changes)
 
@@ -87,7 +87,7 @@ def rewrite(chunk: dict[str, Any], text: str, id_: str, created: int) -> bytes:
     if choices and isinstance(choices[0].get("delta"), dict):
         delta = choices[0]["delta"]
         delta.pop("role", None)
-        if "content" in delta:
+        if text or "content" in delta:
             delta["content"] = text
     return b"data: " + orjson.dumps(chunk)
 

@@ -5,9 +5,10 @@ incidents in which the two disagreed: 429 for "no credit", 400 for a wrong key, 
 """
 
 import math
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,6 +16,19 @@ from gateway.core.outcome import Kind, Outcome
 
 DETAIL_LIMIT = 300
 
+# Words that no client can put into an error, or that are about its request: looked for anywhere.
+_TOO_LONG = (
+    "context_length_exceeded",
+    "maximum context length",
+    "context window",
+    "prompt is too long",
+    "too many tokens",
+)
+_REFUSED = ("content_policy", "content_filter", "content policy", "responsibleaipolicy", "content management policy")
+_CAPACITY = ("server_is_overloaded", "overloaded", "high demand", "engine is currently", "at capacity")
+
+# What closes a deployment for everybody. Vendors quote the client's words in their messages ("Unknown parameter: ..."),
+# so where the client may be at fault a message counts only by how it begins.
 _NO_CREDIT = (
     "insufficient_quota",
     "credit_balance",
@@ -26,18 +40,24 @@ _NO_CREDIT = (
     "credit balance is too low",
     "quota_exceeded",
 )
-_WRONG_KEY = ("invalid_api_key", "api_key_invalid", "incorrect api key", "authentication_error", "api key not valid")
-_GONE = ("model_not_found", "has been deprecated", "has been retired", "deploymentnotfound")
-_TOO_LONG = (
-    "context_length_exceeded",
-    "maximum context length",
-    "context window",
-    "prompt is too long",
-    "too many tokens",
+_CLOSED: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = (
+    (Kind.NO_CREDIT, _NO_CREDIT, re.compile(r"your credit balance is too low|you exceeded your current quota")),
+    (
+        Kind.UNAUTHORIZED,
+        ("invalid_api_key", "api_key_invalid", "authentication_error"),
+        re.compile(r"incorrect api key|invalid api key|api key not valid"),
+    ),
+    (
+        Kind.FORBIDDEN,
+        ("unsupported_country", "organization_on_hold", "failed_precondition"),
+        re.compile(r"country, region, or territory|user location is not supported"),
+    ),
+    (
+        Kind.MODEL_GONE,
+        ("model_not_found", "model_decommissioned", "deploymentnotfound"),
+        re.compile(r"the model \S+ (has been (deprecated|retired|decommissioned)|is no longer|does not exist)"),
+    ),
 )
-_REFUSED = ("content_policy", "content_filter", "content policy", "responsibleaipolicy", "content management policy")
-_BLOCKED = ("unsupported_country", "country, region, or territory", "organization_on_hold", "failed_precondition")
-_CAPACITY = ("server_is_overloaded", "overloaded", "high demand", "engine is currently", "at capacity")
 
 _BY_STATUS: dict[int, Kind] = {
     401: Kind.UNAUTHORIZED,
@@ -67,8 +87,7 @@ _BY_TYPE: tuple[tuple[str, Kind], ...] = (
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """What a vendor's answer other than 200 means. Header names are lower case."""
     error = _error_object(body)
-    words = _words(error) if error is not None else ""
-    kind = _kind(status, words, body)
+    kind = _kind(status, _read(error or {}), body)
     detail = str(error.get("message", "")) if error else ""
     return Outcome(
         kind,
@@ -83,12 +102,9 @@ def classify_event(payload: dict[str, Any]) -> Outcome:
     """What an error event inside a 200 stream means."""
     error = payload.get("error", payload)
     error = error if isinstance(error, dict) else {"message": str(error)}
-    words = _words(error)
-    code = error.get("code")
+    code, said = error.get("code"), _read(error)
     status = code if isinstance(code, int) and 400 <= code < 600 else 0
-    kind = _kind(status or 500, words, b"{")
-    if not status:
-        kind = next((kind for word, kind in _BY_TYPE if word in words), kind)
+    kind = _kind(status, said, b"{") if status else _kind_by_words(said)
     return Outcome(kind, str(error.get("message", "error event in the stream"))[:DETAIL_LIMIT], 200)
 
 
@@ -116,37 +132,63 @@ def is_openai_error(body: bytes) -> bool:
     return isinstance(error, dict) and isinstance(error.get("message"), str)
 
 
-def _kind(status: int, words: str, body: bytes) -> Kind:
-    if 300 <= status < 400:
-        return Kind.MALFORMED
+class _Said(NamedTuple):
+    """What an error object says, in lower case. `codes` are from lists of the vendor's, `message` is prose."""
+
+    codes: str
+    message: str
+    param: str
+
+    def has(self, marks: tuple[str, ...]) -> bool:
+        return any(mark in self.codes or mark in self.message for mark in marks)
+
+
+def _kind(status: int, said: _Said, body: bytes) -> Kind:
+    if status < 400:
+        return Kind.MALFORMED  # neither an answer nor an error: a redirect, an empty 204
     if status >= 500:
-        return Kind.OVERLOADED if _any(_CAPACITY, words) else _BY_STATUS.get(status, Kind.SERVER_ERROR)
-    if status != 402 and _any(_NO_CREDIT, words):
-        return Kind.NO_CREDIT
+        return Kind.OVERLOADED if said.has(_CAPACITY) else _BY_STATUS.get(status, Kind.SERVER_ERROR)
     if status == 429:
-        return Kind.OVERLOADED if _any(_CAPACITY, words) else Kind.RATE_LIMITED
-    if status in (400, 403, 404, 413, 422):
-        return _client_error(status, words, body)
-    return _BY_STATUS.get(status, Kind.BAD_REQUEST)
+        if said.has(_NO_CREDIT):
+            return Kind.NO_CREDIT
+        return Kind.OVERLOADED if said.has(_CAPACITY) else Kind.RATE_LIMITED
+    if status in (400, 403, 404, 413, 422) or status not in _BY_STATUS:
+        return _client_error(status, said, body)
+    return _BY_STATUS[status]
 
 
-def _client_error(status: int, words: str, body: bytes) -> Kind:
-    if not body.lstrip().startswith((b"{", b"[", b'"')) and status in (400, 413, 422):
+def _client_error(status: int, said: _Said, body: bytes) -> Kind:
+    if not body.lstrip().startswith((b"{", b"[", b'"')) and status not in (403, 404):
         return Kind.MALFORMED  # an edge answered, not the API
-    for marks, kind in (
-        (_WRONG_KEY, Kind.UNAUTHORIZED),
-        (_BLOCKED, Kind.FORBIDDEN),
-        (_REFUSED, Kind.REFUSED),
-        (_TOO_LONG, Kind.TOO_LONG),
-        (_GONE, Kind.MODEL_GONE),
-    ):
-        if _any(marks, words):
-            return kind
+    closed = _closed(said)
+    if closed and said.param in ("", "model"):
+        return closed
+    if said.has(_REFUSED):
+        return Kind.REFUSED
+    if said.has(_TOO_LONG):
+        return Kind.TOO_LONG
+    if status == 404 and said.param not in ("", "model"):
+        return Kind.BAD_REQUEST  # it is not the model that was not found, but a file, say
     return _BY_STATUS.get(status, Kind.BAD_REQUEST)
 
 
-def _any(marks: tuple[str, ...], words: str) -> bool:
-    return any(mark in words for mark in marks)
+def _closed(said: _Said) -> Kind | None:
+    """Does it say that the deployment is closed, for this client and for all others?"""
+    for kind, codes, message in _CLOSED:
+        if any(code in said.codes for code in codes) or message.match(said.message):
+            return kind
+    return None
+
+
+def _kind_by_words(said: _Said) -> Kind:
+    """Without a status."""
+    known = _closed(said)
+    if known:
+        return known
+    for marks, kind in ((_REFUSED, Kind.REFUSED), (_TOO_LONG, Kind.TOO_LONG), (_CAPACITY, Kind.OVERLOADED)):
+        if said.has(marks):
+            return kind
+    return next((kind for word, kind in _BY_TYPE if word in said.codes), Kind.SERVER_ERROR)
 
 
 def _error_object(body: bytes) -> dict[str, Any] | None:
@@ -163,13 +205,18 @@ def _error_object(body: bytes) -> dict[str, Any] | None:
     return error if isinstance(error, dict) else {"message": str(error)}
 
 
-def _words(error: dict[str, Any]) -> str:
-    parts = [error.get(name) for name in ("code", "type", "status", "message", "detail")]
+def _read(error: dict[str, Any]) -> _Said:
+    codes = [error.get(name) for name in ("code", "type", "status")]
     inner = error.get("details")
     if isinstance(inner, dict):
-        parts.append(inner.get("error_code"))
+        codes.append(inner.get("error_code"))
     elif isinstance(inner, list):
-        parts.extend(item.get("reason") for item in inner if isinstance(item, dict))
+        codes.extend(item.get("reason") for item in inner if isinstance(item, dict))
+    prose = [error.get(name) for name in ("message", "detail")]
+    return _Said(_joined(codes), _joined(prose), str(error.get("param") or ""))
+
+
+def _joined(parts: list[Any]) -> str:
     return " ".join(str(part) for part in parts if part).lower()
 
 

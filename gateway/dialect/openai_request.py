@@ -6,7 +6,7 @@ stays the bytes it was, and `model` alone is replaced.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -18,14 +18,17 @@ REQUIRED: dict[Endpoint, str] = {"chat/completions": "messages", "completions": 
 DEFAULT_OUTPUT_TOKENS = 256
 BYTES_PER_TOKEN = 4
 
+# Beyond this a number of tokens is no number of tokens, and the sums made of it no longer fit a float.
+_Whole = Annotated[int, msgspec.Meta(le=2**31 - 1)]
+
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 _KNOWN: dict[str, tuple[msgspec.json.Decoder[Any], str]] = {
     "model": (msgspec.json.Decoder(str), "a string"),
     "stream": (msgspec.json.Decoder(bool | None), "a boolean"),
-    "n": (msgspec.json.Decoder(int | None), "an integer"),
-    "max_tokens": (msgspec.json.Decoder(int | None), "an integer"),
-    "max_completion_tokens": (msgspec.json.Decoder(int | None), "an integer"),
+    "n": (msgspec.json.Decoder(_Whole | None), "an integer below 2^31"),
+    "max_tokens": (msgspec.json.Decoder(_Whole | None), "an integer below 2^31"),
+    "max_completion_tokens": (msgspec.json.Decoder(_Whole | None), "an integer below 2^31"),
     "stream_options": (msgspec.json.Decoder(dict[str, Any] | None), "an object"),
 }
 
@@ -111,6 +114,7 @@ def _request(
         return Refused("Invalid type for 'messages': expected an array.", "messages", "invalid_type")
     stream = bool(known.get("stream"))
     choices = max(1, known.get("n") or 1)
+    limit = known.get("max_completion_tokens") or known.get("max_tokens") or 0
     need = _need(members, body, stream)
     return Request(
         endpoint=endpoint,
@@ -121,7 +125,7 @@ def _request(
         need=need,
         choices=choices,
         input_tokens=len(body) // BYTES_PER_TOKEN,
-        max_output=known.get("max_completion_tokens") or known.get("max_tokens"),
+        max_output=limit if limit > 0 else None,  # a negative one would refund our rate limits
         wants_usage=bool((known.get("stream_options") or {}).get("include_usage")),
         resumable=endpoint == "chat/completions" and choices == 1 and not _bound(members, need),
     )

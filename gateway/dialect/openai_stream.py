@@ -2,7 +2,8 @@
 
 `feed` takes bytes as they come and says what may be passed on. Two things are known only here: when the first
 meaningful event has come (until then the whole reply can still be taken elsewhere), and whether the stream has really
-ended: a finish_reason for each choice. [DONE] alone proves nothing, silence proves nothing.
+ended: a finish_reason for each choice. [DONE] alone proves nothing, silence proves nothing. The finish itself is held
+back until then: an app that has seen it takes the answer for whole, whatever may follow.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import orjson
 
 from gateway.core.outcome import NO_USAGE, Kind, Outcome, Usage
-from gateway.dialect.openai_error import classify_event
+from gateway.dialect.openai_error import classify_event, is_error
 from gateway.dialect.openai_reply import (
     INVALID_OUTPUT,
     malformed,
@@ -46,12 +47,15 @@ class _Choice:
 class StreamJudge:
     """The judge of one stream. After `failure` is set, or `ended`, nothing more is to be fed.
 
-    `text` is what choice 0 has said so far; `deltas` counts the events that said something, a lower bound of tokens.
+    `text` is what choice 0 has said in events that were passed on; `deltas` counts the events that said something, a
+    lower bound of tokens.
     """
 
     __slots__ = (
         "_choices",
         "_continuing",
+        "_last",
+        "_passed",
         "_request",
         "_splitter",
         "created",
@@ -70,6 +74,8 @@ class StreamJudge:
         self._continuing = continuing  # a second leg may have nothing left to say
         self._splitter = Splitter()
         self._choices: dict[int, _Choice] = {}
+        self._last: list[bytes] = []  # the finish and what follows it
+        self._passed = 0  # how much of `text` is not in these
         self.text: list[str] = []
         self.deltas = 0
         self.meaningful = False
@@ -85,30 +91,37 @@ class StreamJudge:
         try:
             events = self._splitter.feed(data)
         except EventTooLong:
-            self.failure = malformed("an event without end")
+            self._fail(malformed("an event without end"))
             return []
-        good = []
+        good: list[bytes] = []
         for event in events:
-            said = len(self.text)
             if self._take(event):
-                good.append(event)
-            if self.failure or self.ended:
-                del self.text[said:]  # what is not passed on was not said
+                self._keep(event, good)
+            if self.failure:
+                self._fail(self.failure)
                 break
+            if self.ended:
+                return good + self._last
         return good
 
-    def end_of_body(self) -> None:
+    def end_of_body(self) -> list[bytes]:
         """The vendor has closed the body. All choices finished is a real end, also where [DONE] was forgotten."""
         if self.ended or self.failure:
-            return
-        if self.finished and not self._splitter.rest.strip():
-            self.ended = True
-        else:
-            self.failure = Outcome(Kind.CUT, "the stream ended without finish_reason", 200)
+            return []
+        rest = self._splitter.rest.strip()
+        self.ended = self.finished and (not rest or payload(rest) == b"[DONE]")
+        if self.ended:
+            return self._last
+        self._fail(_not_a_stream(rest) or Outcome(Kind.CUT, "the stream ended without finish_reason", 200))
+        return []
 
     @property
     def finished(self) -> bool:
-        """Has each choice that began got its finish_reason?"""
+        """Has each choice that was asked for got its finish_reason?"""
+        return len(self._choices) >= self._request.choices and self._all_that_began
+
+    @property
+    def _all_that_began(self) -> bool:
         return bool(self._choices) and all(choice.reason for choice in self._choices.values())
 
     def spent(self) -> Usage:
@@ -116,6 +129,17 @@ class StreamJudge:
         if self.usage is not NO_USAGE or not self.meaningful:
             return self.usage
         return Usage(self._request.input_tokens, self.deltas, estimated=True)
+
+    def _keep(self, event: bytes, good: list[bytes]) -> None:
+        if self.finished:
+            self._last.append(event)
+        else:
+            good.append(event)
+            self._passed = len(self.text)
+
+    def _fail(self, outcome: Outcome) -> None:
+        self.failure = outcome
+        del self.text[self._passed :]  # what is not passed on was not said
 
     # -- one event ---------------------------------------------------------------------------------------------
 
@@ -143,7 +167,7 @@ class StreamJudge:
         return self._chunk(chunk)
 
     def _done(self) -> None:
-        if self.finished:
+        if self._all_that_began:  # some vendors know only one choice
             self.ended = True
         else:
             self.failure = Outcome(Kind.CUT, "[DONE] without finish_reason", 200)
@@ -246,3 +270,12 @@ class StreamJudge:
         if index == 0 and reason == "stop" and not state.calls and self.text:
             return INVALID_OUTPUT if not_the_json_asked_for(self._request, "".join(self.text)) else None
         return None
+
+
+def _not_a_stream(body: bytes) -> Outcome | None:
+    """An error that was sent as a plain body where a stream was asked for."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return classify_event(value) if isinstance(value, dict) and is_error(value) else None
