@@ -4,8 +4,7 @@ A reply that is broken, empty or cut must never reach the app as an answer, what
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -15,12 +14,12 @@ from gateway.core.outcome import NO_USAGE, OK, Kind, Outcome, Usage
 from gateway.dialect.openai_error import classify_event, is_error
 from gateway.dialect.openai_request import Request
 
+_JSON_SCHEMA = int(Need.JSON_SCHEMA)
 _SAID = ("content", "refusal", "audio", "reasoning_content", "reasoning")
 _OTHER_ENDINGS = frozenset({"length", "content_filter"})
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """`model` is what the vendor says it was."""
 
     outcome: Outcome
@@ -75,7 +74,7 @@ def unknown_tool(request: Request, name: str) -> bool:
 
 
 def not_the_json_asked_for(request: Request, text: str) -> bool:
-    if Need.JSON_SCHEMA not in request.need:
+    if not int(request.need) & _JSON_SCHEMA:
         return False
     try:
         orjson.loads(text)
