@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: setup run test check demo bench lock clean
+.PHONY: setup run test check demo bench soak lock clean
 .DEFAULT_GOAL := setup
 
 .venv/.ready: requirements/dev.txt pyproject.toml
@@ -32,11 +32,15 @@ demo: .venv/.ready ## two minutes: a vendor dies under load
 bench: .venv/.ready ## CPU per request and per stream event; PEERS=1 adds LiteLLM's proxy
 	@$(BIN)/python -m bench $(if $(PEERS),--peers)
 
+soak: .venv/.ready ## 200,000 requests: does memory stay where it is?
+	@$(BIN)/python -m bench.soak
+
 lock: .venv/.ready ## write requirements/*.txt anew from pyproject.toml
 	$(BIN)/python -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet pip-tools
 	.venv/lock/bin/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --output-file requirements/runtime.txt pyproject.toml
 	.venv/lock/bin/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --extra dev --output-file requirements/dev.txt pyproject.toml
+	.venv/lock/bin/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe --output-file requirements/peer-litellm.txt requirements/peer-litellm.in
 
 clean:
 	rm -rf .venv var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -81,10 +81,10 @@ class HttpUpstream:
     def _target(self, deployment: Deployment, path: str) -> tuple[URL, dict[str, str], aiohttp.ClientTimeout]:
         key = (deployment.identity, path)
         target = self._targets.get(key)
-        if target is None or target[2].connect != deployment.timeouts.connect:
+        if target is None or target[2].sock_connect != deployment.timeouts.connect:
             url = URL(f"{deployment.base_url.rstrip('/')}/{path}")
             own = {"authorization": f"Bearer {deployment.api_key}"} if deployment.api_key else {}
-            timeout = aiohttp.ClientTimeout(total=None, connect=deployment.timeouts.connect)
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=deployment.timeouts.connect)
             target = self._targets[key] = (url, own, timeout)
         return target
 
