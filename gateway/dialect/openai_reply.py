@@ -73,6 +73,12 @@ def unknown_tool(request: Request, name: str) -> bool:
     return bool(names) and name not in names
 
 
+def may_be_empty(request: Request) -> bool:
+    """An answer can begin with a stop sequence of the client's."""
+    stop = request.members.get("stop")
+    return stop is not None and bytes(stop) not in (b"null", b"[]", b'""')
+
+
 def not_the_json_asked_for(request: Request, text: str) -> bool:
     if not int(request.need) & _JSON_SCHEMA:
         return False
@@ -102,7 +108,7 @@ def _wrong_text(request: Request, choice: dict[str, Any]) -> Outcome | None:
     text, reason = choice.get("text"), choice.get("finish_reason")
     if not isinstance(text, str):
         return malformed("a choice has no text")
-    return _wrong_ending(bool(text), reason)
+    return _wrong_ending(bool(text) or may_be_empty(request), reason)
 
 
 def _wrong_message(request: Request, choice: dict[str, Any]) -> Outcome | None:
@@ -121,7 +127,7 @@ def _wrong_message(request: Request, choice: dict[str, Any]) -> Outcome | None:
     whole_text = isinstance(content, str) and bool(content) and reason == "stop" and not calls
     if whole_text and not_the_json_asked_for(request, str(content)):
         return INVALID_OUTPUT
-    return _wrong_ending(said, reason)
+    return _wrong_ending(said or may_be_empty(request), reason)
 
 
 def _wrong_ending(said: bool, reason: Any) -> Outcome | None:

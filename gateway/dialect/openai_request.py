@@ -114,7 +114,7 @@ def _request(
         return Refused(f"Missing required parameter: '{required}'.", required, "missing_required_parameter")
     if endpoint == "chat/completions" and not _starts(members["messages"], b"["):
         return Refused("Invalid type for 'messages': expected an array.", "messages", "invalid_type")
-    stream = bool(known.get("stream"))
+    stream = bool(known.get("stream")) and endpoint != "embeddings"
     choices = max(1, known.get("n") or 1)
     limit = known.get("max_completion_tokens") or known.get("max_tokens") or 0
     need = _need(members, body, stream)

@@ -16,6 +16,7 @@ from gateway.dialect.openai_error import classify_event, is_error
 from gateway.dialect.openai_reply import (
     INVALID_OUTPUT,
     malformed,
+    may_be_empty,
     not_the_json_asked_for,
     read_usage,
     unknown_tool,
@@ -258,7 +259,7 @@ class StreamJudge:
 
     def _finish(self, state: _Choice, index: int, reason: str) -> Outcome | None:
         state.reason = reason
-        if not state.said and not self._continuing and reason not in _OTHER_ENDINGS:
+        if not (state.said or self._continuing or reason in _OTHER_ENDINGS or may_be_empty(self._request)):
             return malformed("the answer is empty")
         self.meaningful = True
         if reason == "length":

@@ -3,7 +3,6 @@
 No framework stands in the request path: each of its conveniences costs more than the whole of what happens here.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping
 from random import Random
@@ -18,7 +17,6 @@ from gateway.server.auth import Principal, authenticate, authorize, usable_route
 from gateway.server.drive import Call, Exchange
 from gateway.server.gateway import Gateway
 from gateway.server.inbound import ClientLeft, deadline, forwarded, read_body, request_id
-from gateway.server.patience import Patience
 from gateway.server.protocol import CONNECTION
 from gateway.server.reply import Receive, Responder, Scope, Send
 
@@ -81,7 +79,7 @@ class DataPlane:
         gateway, settings = self._gateway, self._gateway.settings
         snapshot = gateway.live.snapshot  # once: the request stays on this revision to its end
         principal = authenticate(headers, snapshot, open_house=gateway.open_house)
-        patience = Patience(asyncio.get_running_loop())
+        patience = gateway.deadlines.patience()
         try:
             limit = settings.max_body_mb * MEGABYTE
             body = await read_body(headers, receive, patience, limit=limit, timeout=settings.receive_timeout)

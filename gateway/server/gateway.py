@@ -15,6 +15,7 @@ from gateway.server.drive import Services
 from gateway.server.heartbeat import Heartbeats
 from gateway.server.log import make_log, request_lines
 from gateway.server.metrics import Metrics
+from gateway.server.patience import Deadlines
 from gateway.settings import Settings
 from gateway.store.spool import Spool
 from gateway.store.sql import SqlLedger
@@ -32,7 +33,9 @@ class Gateway:
         self.log = make_log(settings.log_level)
         self._write_line = request_lines(settings.log_level)
         self.metrics = Metrics()
-        self.clock: Callable[[], float] = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
+        self.clock: Callable[[], float] = loop.time
+        self.deadlines = Deadlines(loop)
         self.in_flight = 0
         self.draining = False
         self.health = HealthTable(live.snapshot.breaker, Random(), self._on_transition)

@@ -1,7 +1,7 @@
-"""Deadlines for the waits of one request, on one timer.
+"""Deadlines for the waits of requests, all on one ticking timer.
 
-`asyncio.timeout` arms and disarms a timer for every wait: that was a sixth of the CPU of a request. Here a wait only
-says until when; the timer is armed anew only for an earlier deadline, and looks again when it fires too soon.
+`asyncio.timeout` arms and disarms a timer for every wait, several for every request: that was a sixth of a request's
+CPU. Here a wait only says until when, and one tick for the whole process looks who has waited too long.
 """
 
 import asyncio
@@ -9,53 +9,72 @@ import math
 from collections.abc import Awaitable
 from typing import TypeVar
 
+TICK = 0.02  # seconds a deadline may be overrun by
+
 T = TypeVar("T")
 
 
-class Patience:
-    """Of the task that makes it. Waits do not nest. `close` it in the end."""
-
-    __slots__ = ("_armed", "_by", "_loop", "_task", "_timer", "expired")
+class Deadlines:
+    """The tick. It runs only while somebody waits."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        task = asyncio.current_task(loop)
-        assert task is not None, "made inside the task that waits"
         self._loop = loop
+        self._waiting: set[Patience] = set()
+        self._ticking = False
+
+    def patience(self) -> "Patience":
+        """For the task that asks. `close` it in the end."""
+        task = asyncio.current_task(self._loop)
+        assert task is not None
+        patience = Patience(self, task)
+        self._waiting.add(patience)
+        if not self._ticking:
+            self._ticking = True
+            self._loop.call_later(TICK, self._tick)
+        return patience
+
+    def forget(self, patience: "Patience") -> None:
+        self._waiting.discard(patience)
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        for patience in self._waiting:
+            if patience.by <= now:
+                patience.expire()
+        self._ticking = bool(self._waiting)
+        if self._ticking:
+            self._loop.call_later(TICK, self._tick)
+
+
+class Patience:
+    """Of one task. Its waits do not nest."""
+
+    __slots__ = ("_deadlines", "_expired", "_task", "by")
+
+    def __init__(self, deadlines: Deadlines, task: "asyncio.Task[None]") -> None:
+        self._deadlines = deadlines
         self._task = task
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed = math.inf
-        self._by = math.inf
-        self.expired = False
+        self._expired = False
+        self.by = math.inf
 
     async def wait(self, awaitable: Awaitable[T], by: float) -> T:
         """Raises TimeoutError when `by`, a time of the loop, comes first."""
-        self._by = by
-        if by < self._armed:
-            self._arm(by)
+        self.by = by
         try:
             return await awaitable
         except asyncio.CancelledError:
-            if not self.expired:
+            if not self._expired:
                 raise
-            self.expired = False
+            self._expired = False
             self._task.uncancel()
             raise TimeoutError from None
         finally:
-            self._by = math.inf
+            self.by = math.inf
+
+    def expire(self) -> None:
+        self.by = math.inf
+        self._expired = True
+        self._task.cancel()
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _arm(self, at: float) -> None:
-        self.close()
-        self._armed = at
-        self._timer = self._loop.call_at(at, self._fired)
-
-    def _fired(self) -> None:
-        self._armed, self._timer = math.inf, None
-        if self._by <= self._loop.time():
-            self.expired = True
-            self._task.cancel()
-        elif self._by < math.inf:
-            self._arm(self._by)
+        self._deadlines.forget(self)

@@ -32,7 +32,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._head = 0  # bytes of a head that is not whole yet
         self._refusal = (400, "invalid_http", "The request is not valid HTTP.")
-        self._expect_head()
+        self._in_head = True
+        self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_whole()
@@ -43,6 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._in_head and not self.transport.is_closing():
+            self._wait_for_head()
             self._head += len(data)
             if self._head > self.max_head:
                 self._refuse(431, "headers_too_large", "The request headers are too large.")
@@ -51,7 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
-        self._expect_head()
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
         self._head_is_whole()
@@ -70,8 +72,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, code: str, message: str) -> None:
         self._refusal = (status, code, message)
 
-    def _expect_head(self) -> None:
-        self._in_head = True
+    def _wait_for_head(self) -> None:
+        """Most heads come in one piece: only the others, and connections that say nothing, cost a timer."""
         if self._timer is None:
             self._timer = self.loop.call_later(self.patience, self._too_slow)
 
