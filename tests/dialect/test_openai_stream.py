@@ -130,6 +130,7 @@ def test_a_stream_that_is_not_whole(stream: list[bytes], members: dict[str, Any]
         ([*TOOLS[:3], chunk(finish="length")], {"tools": [TOOL]}),
         ([ROLE, chunk(finish="length")], {}),
         ([ROLE, chunk(finish="content_filter")], {}),
+        ([ROLE, STOP], {"stop": ["w"]}),
         ([ROLE, chunk({"reasoning_content": "hm"}), STOP], {}),
         ([ROLE, chunk({"refusal": "no"}), STOP], {"response_format": SCHEMA}),
         ([text('{"a":'), text("1}"), STOP], {"response_format": SCHEMA}),

@@ -1,0 +1,91 @@
+"""Many at once: all are answered, or told at once to come back."""
+
+import asyncio
+from pathlib import Path
+
+import openai
+import orjson
+
+from gateway.emulator.fault import Fault
+from gateway.emulator.server import Pacing, VendorSettings
+from tests.polling import until, until_async
+from tests.server.rig import Rig, answer, ask, rig
+
+STREAMS = 200
+BOUND = 8
+
+
+async def test_200_streams_at_once(tmp_path: Path) -> None:
+    paced = VendorSettings(name="first", pacing=Pacing(first_token_ms=300, tokens_per_second=40))
+    async with rig(tmp_path, first=paced) as house:
+        answers = await asyncio.gather(*[_stream(house) for _ in range(STREAMS)])
+        assert answers == [answer()] * STREAMS
+        assert not house.second.seen
+
+        async def idle() -> bool:
+            health = await house.health()
+            return not health["in_flight"] and not health["deployments"]["one"]["in_flight"]
+
+        await until_async(idle)
+
+
+async def _stream(house: Rig) -> str:
+    stream = await house.sdk.chat.completions.create(**ask(), stream=True)
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+
+async def test_beyond_its_bound_the_gateway_sheds(tmp_path: Path) -> None:
+    async with rig(tmp_path, environ={"SECONDSOURCE_MAX_CONCURRENCY": str(BOUND)}) as house:
+        house.first.faults.add(Fault("stall"))
+        body = orjson.dumps(ask(model="solo", stream=True))
+        held = [asyncio.create_task(house.http.post("/chat/completions", content=body)) for _ in range(BOUND)]
+        await until(lambda: house.first.open_streams == BOUND)
+
+        shed = await house.post(ask())
+        assert shed.status_code == 503
+        assert shed.json()["error"]["code"] == "gateway_overloaded"
+        assert shed.headers["retry-after"] == "1"
+        assert "x-should-retry" not in shed.headers, "another gateway, or a moment later, may help"
+        assert (await house.metrics())["shed_total"] == 1
+        assert (await house.http.get(f"{house.gateway.admin_url}/health/live")).status_code == 200
+
+        house.first.faults.clear()
+        waiting = asyncio.create_task(_patient(house))
+        for task in held:
+            task.cancel()
+        assert await waiting == answer()
+
+
+async def _patient(house: Rig) -> str | None:
+    sdk: openai.AsyncOpenAI = house.sdk.with_options(max_retries=3)
+    return (await sdk.chat.completions.create(**ask())).choices[0].message.content
+
+
+async def test_when_all_are_open(tmp_path: Path) -> None:
+    """One route gives up at once, the other asks the least bad."""
+    tiers = [["one"], ["two"]]
+    routes = {
+        "chat": {"tiers": tiers, "when_all_open": "try_least_bad"},
+        "strict": {"tiers": tiers, "when_all_open": "fail"},
+        "solo": {"tiers": [["one"]]},
+    }
+    breaker = {"consecutive": 2, "minimum_calls": 100, "open": "60s"}
+    async with rig(tmp_path, config={"routes": routes, "breaker": breaker}) as house:
+        for vendor in (house.first, house.second):
+            vendor.faults.add(Fault("internal_error"))
+        for _ in range(4):
+            await house.post(ask(model="strict"))
+        phases = [found["breaker"] for found in (await house.health())["deployments"].values()]
+        assert phases == ["open", "open"]
+        house.calm()
+
+        failed = await house.post(ask(model="strict"))
+        assert failed.status_code == 503
+        assert failed.json()["error"]["code"] == "no_deployment_available"
+        assert "breaker open" in failed.json()["error"]["message"]
+        assert int(failed.headers["retry-after"]) > 10
+        assert not house.first.seen
+        assert (await house.post(ask())).status_code == 200
+        metrics = await house.metrics()
+        assert metrics["breaker_state{subject=one}"] == 2
+        assert metrics["breaker_transitions_total{subject=one,to=open}"] == 1
