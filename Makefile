@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: setup run test check demo bench soak lock clean
+.PHONY: setup run test test-clients check demo bench soak lock clean
 .DEFAULT_GOAL := setup
 
 .venv/.ready: requirements/dev.txt pyproject.toml
@@ -18,6 +18,9 @@ run: .venv/.ready ## gateway on 127.0.0.1:8080 with emulated vendors, admin on 1
 
 test: .venv/.ready ## the whole suite
 	@$(BIN)/pytest
+
+test-clients: .venv/.ready ## the Node SDK against the gateway; fetches it, and a Node, into build/
+	@$(BIN)/pytest -o addopts="" -q tests/clients
 
 check: .venv/.ready ## lint, types, house rules, the example configs
 	$(BIN)/ruff check .

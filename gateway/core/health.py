@@ -102,10 +102,13 @@ class Health:
         """As `latency`, faded by the time since the last sample."""
         return self.first_token.faded(now) if stream else self.whole.faded(now)
 
-    def begin(self, now: float, tokens: int) -> None:
+    def begin(self, now: float, tokens: int) -> int:
+        """Returns the tokens reserved: never more than a minute's worth, however many the app may ask for."""
+        tokens = min(tokens, self.deployment.limits.tpm or tokens)
         self.in_flight += 1
         for bucket, amount in self._buckets(tokens):
             bucket.take(amount, now)
+        return tokens
 
     def end(self, now: float, reserved: int, used: int) -> None:
         self.in_flight -= 1
@@ -172,8 +175,8 @@ class HealthTable:
             return RAMPING
         own = breaker.admit(now)
         assert own is not None, "the breaker had no refusal"
-        health.begin(now, tokens)
-        return CallPermit(deployment, health, own, self.rollup.admit(deployment, now), False, tokens)
+        reserved = health.begin(now, tokens)
+        return CallPermit(deployment, health, own, self.rollup.admit(deployment, now), False, reserved)
 
     def force(self, deployment: Deployment, now: float, tokens: int) -> CallPermit | str:
         """A permit although a breaker is open or ramping: the last resort. Our own bounds still hold."""
@@ -181,8 +184,8 @@ class HealthTable:
         reason = health.unavailable(now, tokens)
         if reason or health.breaker.lasting:
             return reason or f"breaker open: {health.breaker.cause}"
-        health.begin(now, tokens)
-        return CallPermit(deployment, health, health.breaker.force(), self.rollup.force(deployment), True, tokens)
+        reserved = health.begin(now, tokens)
+        return CallPermit(deployment, health, health.breaker.force(), self.rollup.force(deployment), True, reserved)
 
     def recovers_at(self, deployment: Deployment, now: float, tokens: int) -> float:
         """The earliest time at which a call may be admitted, as far as can be known now."""

@@ -14,7 +14,7 @@ import orjson
 
 from gateway.core.outcome import Kind, Outcome
 
-DETAIL_LIMIT = 300
+_A_CODE = re.compile(r"[A-Za-z][\w.-]{2,63}")
 
 # Words that no client can put into an error, or that are about its request: looked for anywhere.
 _TOO_LONG = (
@@ -88,10 +88,9 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """What a vendor's answer other than 200 means. Header names are lower case."""
     error = _error_object(body)
     kind = _kind(status, _read(error or {}), body)
-    detail = str(error.get("message", "")) if error else ""
     return Outcome(
         kind,
-        (detail or f"HTTP {status}")[:DETAIL_LIMIT],
+        _detail(error or {}) or f"HTTP {status}",
         status,
         _retry_after(headers) if kind in (Kind.RATE_LIMITED, Kind.OVERLOADED, Kind.NO_CREDIT) else None,
         body if error is not None else b"",
@@ -105,7 +104,7 @@ def classify_event(payload: dict[str, Any]) -> Outcome:
     code, said = error.get("code"), _read(error)
     status = code if isinstance(code, int) and 400 <= code < 600 else 0
     kind = _kind(status, said, b"{") if status else _kind_by_words(said)
-    return Outcome(kind, str(error.get("message", "error event in the stream"))[:DETAIL_LIMIT], 200)
+    return Outcome(kind, _detail(error) or "error event in the stream", 200)
 
 
 def error_body(message: str, type_: str, param: str | None, code: str | None) -> bytes:
@@ -120,6 +119,13 @@ def error_event(message: str, type_: str, param: str | None, code: str | None) -
 def is_error(body: dict[str, Any]) -> bool:
     """A 200 that carries an error instead of an answer."""
     return bool(body.get("error")) or (body.get("object") == "error") or (body.get("type") == "error")
+
+
+def message_of(body: bytes) -> str:
+    """What a vendor says in an error body of any shape; "" if nothing. It may quote the prompt: not for the record."""
+    error = _error_object(body) or {}
+    said = error.get("message") or error.get("detail") or ""
+    return said if isinstance(said, str) else orjson.dumps(said).decode()
 
 
 def is_openai_error(body: bytes) -> bool:
@@ -158,7 +164,7 @@ def _kind(status: int, said: _Said, body: bytes) -> Kind:
 
 
 def _client_error(status: int, said: _Said, body: bytes) -> Kind:
-    if not body.lstrip().startswith((b"{", b"[", b'"')) and status not in (403, 404):
+    if not body.lstrip().startswith((b"{", b"[", b'"')) and status != 404:
         return Kind.MALFORMED  # an edge answered, not the API
     closed = _closed(said)
     if closed and said.param in ("", "model"):
@@ -203,6 +209,12 @@ def _error_object(body: bytes) -> dict[str, Any] | None:
         return None
     error = value.get("error", value)
     return error if isinstance(error, dict) else {"message": str(error)}
+
+
+def _detail(error: dict[str, Any]) -> str:
+    """The vendor's code or type, for the record. Not its message, which may quote what the app has written."""
+    words = [error.get(name) for name in ("code", "type", "status")]
+    return next((word for word in words if isinstance(word, str) and _A_CODE.fullmatch(word)), "")
 
 
 def _read(error: dict[str, Any]) -> _Said:

@@ -30,7 +30,7 @@ class Judgement(NamedTuple):
 def judge(request: Request, body: bytes) -> Judgement:
     """A 2xx body against the request that asked for it."""
     if request.endpoint == "embeddings":
-        return _judge_embeddings(body)
+        return _judge_embeddings(request, body)
     try:
         reply = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -193,7 +193,7 @@ class _Embeddings(msgspec.Struct):
 _embeddings = msgspec.json.Decoder(_Embeddings)
 
 
-def _judge_embeddings(body: bytes) -> Judgement:
+def _judge_embeddings(request: Request, body: bytes) -> Judgement:
     try:
         reply = _embeddings.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -202,6 +202,14 @@ def _judge_embeddings(body: bytes) -> Judgement:
         return Judgement(classify_event({"error": reply.error}))
     if not reply.data:
         return Judgement(malformed("the reply has no embeddings"))
+    if len(reply.data) != _inputs(request):
+        return Judgement(malformed(f"{len(reply.data)} embeddings for {_inputs(request)} inputs"))
     if any(bytes(item.embedding) in (b"[]", b'""', b"null") for item in reply.data):
         return Judgement(malformed("an embedding is empty"))
     return Judgement(OK, read_usage(reply.usage), reply.model or "")
+
+
+def _inputs(request: Request) -> int:
+    """How many texts were to be embedded: a list may hold texts, lists of tokens, or the tokens of one text."""
+    given = orjson.loads(bytes(request.members["input"]))
+    return len(given) if isinstance(given, list) and given and not isinstance(given[0], int) else 1

@@ -133,6 +133,8 @@ class Exchange:
         clock = self._services.clock
         action = self._failover.start(self._began)
         while not isinstance(action, Finish):
+            if self._client_gone:  # it left in the very moment in which a wait ran out
+                raise asyncio.CancelledError
             event = await self._perform(action)
             action = self._failover.receive(event, clock())
         return action

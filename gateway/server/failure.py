@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.core.decision import Attempt, Rejected
 from gateway.core.outcome import Kind, Outcome
-from gateway.dialect.openai_error import is_openai_error
+from gateway.dialect.openai_error import is_openai_error, message_of
 from gateway.errors import GatewayError
 
 _STATUS: dict[Kind, int] = {
@@ -37,7 +37,8 @@ def to_error(outcome: Outcome, attempts: Sequence[Attempt], rejected: Sequence[R
     if outcome.kind in _CLIENTS_OWN:
         body = outcome.body if is_openai_error(outcome.body) else b""
         status = outcome.status if 400 <= outcome.status < 500 else 400
-        return GatewayError(status, _CODE[outcome.kind], outcome.detail, body=body)
+        message = message_of(outcome.body) or "The vendor refused the request."
+        return GatewayError(status, _CODE[outcome.kind], message, body=body)
     status = _STATUS.get(outcome.kind, 502)
     return GatewayError(
         status, _CODE.get(outcome.kind, "vendor_failed"), _story(attempts, rejected), retry_after=outcome.retry_after

@@ -94,6 +94,8 @@ class Gateway:
         self._adopt(new)
         self.metrics.reloads.inc()
         self.log.info("config reloaded", revision=new.revision, before=old.revision)
+        if (new.ledger_url, new.state_url) != (old.ledger_url, old.state_url):
+            self.log.warning("the ledger and the shared state stay where they are until a restart")
 
     def _adopt(self, snapshot: Snapshot) -> None:
         deployments = snapshot.deployments.values()

@@ -9,6 +9,7 @@ from gateway.server.patience import Patience
 from gateway.server.reply import Receive
 
 LONGEST_ID = 128
+PARTS_TIMEOUTS = 10  # a whole body may take that many times the patience for one part
 # What a vendor may know of the client's request: nothing of its keys, its organisation or its network.
 FORWARDED = frozenset({b"openai-beta", b"idempotency-key", b"x-client-request-id", b"traceparent", b"tracestate"})
 
@@ -60,11 +61,12 @@ def forwarded(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
 
 async def _receive(receive: Receive, patience: Patience, limit: int, timeout: float) -> bytes:
     time = asyncio.get_running_loop().time
+    whole_by = time() + timeout * PARTS_TIMEOUTS
     parts: list[bytes] = []
     size = 0
     while True:
         try:
-            message = await patience.wait(receive(), time() + timeout)
+            message = await patience.wait(receive(), min(time() + timeout, whole_by))
         except TimeoutError:
             raise GatewayError(408, "request_timeout", "The request body did not arrive in time.") from None
         if message["type"] == "http.disconnect":

@@ -204,3 +204,13 @@ def test_a_call_that_outlives_its_deployment_returns_its_permit() -> None:
     settle(health, permit, failed(Kind.SERVER_ERROR))
     assert permit.health.in_flight == 0
     assert list(health.standings()) == []
+
+
+def test_a_greedy_request_reserves_a_minute_s_tokens_and_no_more() -> None:
+    health = table()
+    limited = replace(D, limits=Limits(tpm=600))
+    permit = health.admit(limited, 0.0, 2**31)
+    assert isinstance(permit, CallPermit)
+    assert permit.tokens == 600
+    health.settle(permit, OK, 0.0, latency=0.1, stream=False, slow=False, used=10)
+    assert health.of(limited).available_at(0.0, 500) == 0.0

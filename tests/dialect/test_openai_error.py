@@ -5,13 +5,13 @@ import pytest
 
 from gateway.core.outcome import Kind
 from gateway.dialect.openai_error import (
-    DETAIL_LIMIT,
     classify,
     classify_event,
     error_body,
     error_event,
     is_error,
     is_openai_error,
+    message_of,
 )
 
 
@@ -145,7 +145,14 @@ def test_retry_after_is_for_those_that_may_come_back() -> None:
 def test_an_error_body_is_kept_and_a_page_is_not() -> None:
     assert classify(400, {}, body("bad")).body == body("bad")
     assert classify(400, {}, HTML).body == b""
-    assert len(classify(400, {}, body("x" * 10_000)).detail) == DETAIL_LIMIT
+
+
+def test_the_record_keeps_a_code_and_never_the_words_of_a_vendor() -> None:
+    said = "Your prompt 'my secret plan' is not allowed"
+    assert classify(400, {}, body(said, "invalid_request_error")).detail == "invalid_request_error"
+    assert classify(400, {}, body(said, None, said)).detail == "HTTP 400"
+    assert message_of(body(said)) == said
+    assert message_of(b'{"detail":[{"msg":"field required"}]}') == '[{"msg":"field required"}]'
 
 
 @pytest.mark.parametrize(

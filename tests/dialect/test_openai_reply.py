@@ -5,7 +5,7 @@ import pytest
 
 from gateway.core.outcome import OK, Kind, Outcome, Usage
 from gateway.dialect.openai_reply import judge, read_usage
-from gateway.dialect.openai_request import Endpoint
+from gateway.dialect.openai_request import Endpoint, Request, parse
 from tests.dialect.build import TOOL, request
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
@@ -147,3 +147,21 @@ def test_usage_of_embeddings() -> None:
     body = b'{"model": "e-1", "data": [{"embedding": [1]}], "usage": {"prompt_tokens": 2, "total_tokens": 2}}'
     judgement = judge(request("embeddings", stream=False), body)
     assert (judgement.usage, judgement.model) == (Usage(2, 0), "e-1")
+
+
+@pytest.mark.parametrize(
+    ("given", "vectors", "kind"),
+    [
+        ('"one"', 1, Kind.OK),
+        ('["one", "two"]', 2, Kind.OK),
+        ("[1, 2, 3]", 1, Kind.OK),
+        ("[[1, 2], [3]]", 2, Kind.OK),
+        ('["one", "two"]', 1, Kind.MALFORMED),
+        ('"one"', 2, Kind.MALFORMED),
+    ],
+)
+def test_there_is_a_vector_for_each_input(given: str, vectors: int, kind: Kind) -> None:
+    request = parse("embeddings", b'{"model":"m","input":%s}' % given.encode())
+    assert isinstance(request, Request)
+    data = ",".join('{"embedding":[1.0]}' for _ in range(vectors))
+    assert judge(request, b'{"data":[%s],"model":"m"}' % data.encode()).outcome.kind is kind

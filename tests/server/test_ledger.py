@@ -29,7 +29,7 @@ async def test_every_request_leaves_one_decision(tmp_path: Path) -> None:
     fallback = decisions["fallback"]
     assert [attempt.outcome for attempt in fallback.attempts] == ["server_error", "ok"]
     assert fallback.fallback
-    assert fallback.attempts[0].detail == "The server had an error while processing your request."
+    assert fallback.attempts[0].detail == "server_error"
     assert decisions["stream"].stream_ending == "finish"
     assert decisions["stream"].first_token is not None
     assert decisions["vector"].endpoint == "embeddings"
