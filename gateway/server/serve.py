@@ -51,8 +51,12 @@ async def serve(
     data_socket: socket.socket,
     admin_socket: socket.socket,
     ready: Callable[[], None] = lambda: None,
+    lifeline: int | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then refuse new requests, finish those in flight, write what is left."""
+    """Serve until SIGTERM or SIGINT; then refuse new requests, finish those in flight, write what is left.
+
+    `lifeline`: a file descriptor whose end means the same.
+    """
     gateway = Gateway(settings, live)
     drain = max(1, round(settings.drain_timeout))
     data = _Server(_config(DataPlane(gateway), bounded(settings), drain))
@@ -65,6 +69,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGINT, stop)
+    if lifeline is not None:
+        loop.add_reader(lifeline, stop)
     loop.add_signal_handler(signal.SIGHUP, gateway.reload)
     await gateway.start()
     _calm_the_collector()

@@ -62,7 +62,8 @@ def _run(settings: Settings, live: Live, *, emulate: bool, worker: int | None, d
         admin_port = settings.admin_port and settings.admin_port + (worker or 0)
         admin = listen(settings.admin_host, admin_port)
         ready = (lambda: None) if worker is not None else lambda: _announce(settings, data, live, admin)
-        uvloop.run(serve(settings, live, data, admin, ready))
+        lifeline = None if worker is None else sys.stdin.fileno()
+        uvloop.run(serve(settings, live, data, admin, ready, lifeline))
     return 0
 
 

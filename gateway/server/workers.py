@@ -1,7 +1,8 @@
 """Several workers: one process each on one shared listening socket, kept alive by their parent.
 
 Each worker decides on its own health table and has its own admin port, so each is a scrape target of its own. The
-parent holds no request and no state: it starts, restarts and stops.
+parent holds no request and no state: it starts, restarts and stops. A worker's standard input is its lifeline: it is
+never written to, and ends when the parent does, however that dies.
 """
 
 import os
@@ -45,7 +46,7 @@ class Workers:
         for index, at in self._restart_at.items():
             if index not in self._running and now >= at:
                 command = [*self._command, "--worker", str(index), "--data-fd", str(self._fd)]
-                self._running[index] = subprocess.Popen(command, pass_fds=[self._fd])  # noqa: S603
+                self._running[index] = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[self._fd])  # noqa: S603
                 self._restart_at[index] = now + RESTART_PAUSE
 
     def _reap(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -83,3 +84,19 @@ async def written(house: Rig, count: int) -> bool:
 async def served_by(house: Rig, admin_url: str) -> float:
     samples = await scrape(house.http, admin_url)
     return sum(value for name, value in samples.items() if name.startswith("requests_total"))
+
+
+async def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
+    async with rig(tmp_path) as house:  # for its config
+        port = two_free_ports() + 100
+        command = [sys.executable, "-m", "gateway", "serve", "--config", str(house.gateway.config), "--workers", "2"]
+        process = await asyncio.create_subprocess_exec(
+            *command, "--port", "0", "--admin-port", str(port), stdout=asyncio.subprocess.PIPE
+        )
+        parent = psutil.Process(process.pid)
+        for admin_port in (port, port + 1):
+            await until_async(lambda url=f"http://127.0.0.1:{admin_port}": ready(house, url))  # type: ignore[misc]
+        workers = parent.children()
+        process.kill()
+        await process.wait()
+        await until(lambda: not any(worker.is_running() for worker in workers))
