@@ -1,6 +1,7 @@
 """Two workers on one port, and what becomes of the service when one is killed."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -91,7 +92,7 @@ async def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
         port = two_free_ports() + 100
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(house.gateway.config), "--workers", "2"]
         process = await asyncio.create_subprocess_exec(
-            *command, "--port", "0", "--admin-port", str(port), stdout=asyncio.subprocess.PIPE
+            *command, "--port", "0", "--admin-port", str(port), env={**os.environ, "VENDOR_KEY": "x"}
         )
         parent = psutil.Process(process.pid)
         for admin_port in (port, port + 1):
