@@ -43,6 +43,7 @@ from gateway.upstream.base import Reply, Upstream
 
 AFTER_FINISH = 2.0  # seconds a vendor gets for [DONE] and usage once its answer is whole
 DRAIN = 0.1
+SLOW_READER = 1.0
 ERROR_BODY_LIMIT = 64 * 1024
 
 
@@ -100,6 +101,7 @@ class Exchange:
         self._answered_model = ""
         self._ending: StreamEnding | None = None
         self._client_gone = False
+        self._held_up = 0.0  # seconds in which the app did not take what we had for it
         self._finish: Finish | None = None
         self._recorded = False
 
@@ -203,10 +205,11 @@ class Exchange:
         parts: list[bytes] = []
         size = 0
         while True:
-            by = min(self._services.clock() + send.stall, send.finish_by)
+            # Of a stream only an error is read whole, and that before anything is committed.
+            by = min(self._services.clock() + send.stall, send.first_token_by)
             data = await self._next(reply, by)
             if isinstance(data, Outcome):
-                return Outcome(Kind.TIMEOUT, "not whole in time", reply.status) if by == send.finish_by else data
+                return Outcome(Kind.TIMEOUT, "not whole in time", reply.status) if by == send.first_token_by else data
             if not data:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
             parts.append(data)
@@ -234,14 +237,8 @@ class Exchange:
             data = await self._next(reply, by)
             if isinstance(data, Outcome) and not judge.finished:
                 return self._broken(relay, self._late(data, by, send, flowing), flowing)
-            if isinstance(data, Outcome) or not data:
-                events = judge.end_of_body()
-            else:
-                deltas = judge.deltas
-                events = judge.feed(data)
-                if judge.deltas != deltas or judge.finished:
-                    by = min(self._services.clock() + (AFTER_FINISH if judge.finished else send.stall), send.finish_by)
-            held += events
+            deltas = judge.deltas
+            held += judge.end_of_body() if isinstance(data, Outcome) or not data else judge.feed(data)
             if not flowing and judge.meaningful and not judge.failure:
                 await self._commit(send)
                 flowing = True
@@ -250,12 +247,16 @@ class Exchange:
                 held.clear()
             if judge.failure:
                 return self._broken(relay, judge.failure, flowing)
+            if judge.deltas != deltas or judge.finished:  # from now: the time that the app took is not the vendor's
+                by = min(self._services.clock() + (AFTER_FINISH if judge.finished else send.stall), send.finish_by)
         await self._next(reply, self._services.clock() + DRAIN)  # read to the end, so that the connection is kept
         return Done(judge.spent())
 
     def _late(self, outcome: Outcome, by: float, send: Send, flowing: bool) -> Outcome:
         if outcome.kind is not Kind.STALLED or (flowing and by < send.finish_by):
             return outcome
+        if self._held_up > SLOW_READER:
+            return Outcome(Kind.DEADLINE, "the app read too slowly", 200)
         return Outcome(Kind.TIMEOUT, "not whole in time" if flowing else "no first token in time", 200)
 
     def _broken(self, relay: Relay, outcome: Outcome, flowing: bool) -> Failed:
@@ -278,7 +279,9 @@ class Exchange:
             await self._tell(self._responder.events(data))
 
     async def _tell(self, sending: Awaitable[None]) -> None:
+        began = self._services.clock()
         await self._patience.wait(sending, self._began + self._call.ask.deadline + AFTER_FINISH)
+        self._held_up += self._services.clock() - began
 
     # -- the end -----------------------------------------------------------------------------------------------
 

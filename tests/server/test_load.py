@@ -1,6 +1,7 @@
 """Many at once: all are answered, or told at once to come back."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import openai
@@ -13,6 +14,7 @@ from tests.server.rig import Rig, answer, ask, rig
 
 STREAMS = 200
 BOUND = 8
+STALL = 2.0  # the longest silence allowed to the vendors of the rig
 
 
 async def test_200_streams_at_once(tmp_path: Path) -> None:
@@ -89,3 +91,31 @@ async def test_when_all_are_open(tmp_path: Path) -> None:
         metrics = await house.metrics()
         assert metrics["breaker_state{subject=one}"] == 2
         assert metrics["breaker_transitions_total{subject=one,to=open}"] == 1
+
+
+async def test_the_time_an_app_takes_to_read_is_not_the_vendors(tmp_path: Path) -> None:
+    """Longer than the vendor's stall: its data waits in buffers, and its connection, for the app."""
+    async with rig(tmp_path) as house:
+        await _read_with_a_pause(house)
+
+
+async def _read_with_a_pause(house: Rig) -> None:
+    words = 30_000
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", house.port))
+    sock.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=sock, limit=1024)
+    body = orjson.dumps(ask(words, stream=True))
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {house.sdk.api_key}\r\n"
+    head += f"x-request-id: slowly\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    begun = await reader.read(1000)
+    await asyncio.sleep(STALL * 1.5)
+    rest = await reader.read()
+    writer.close()
+    assert f'" w{words - 1}"'.encode() in rest
+    assert b"data: [DONE]" in rest[-40:]
+    decision = await house.decision("slowly")
+    assert (decision.outcome, [attempt.outcome for attempt in decision.attempts]) == ("ok", ["ok"])
+    assert begun
