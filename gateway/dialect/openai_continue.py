@@ -17,7 +17,7 @@ INSTRUCTION = (
     "Your answer was interrupted. Continue it exactly where it stopped: begin with the very next character, "
     "repeat nothing, add no remark about the interruption."
 )
-REPEATED_TAIL = 24
+REPEATED_TAIL = 6  # letters and digits
 
 
 def continuation_body(request: Request, model: str, said: str, spent: int, *, prefill: bool) -> bytes:
@@ -64,12 +64,20 @@ class Seam:
         return self._held in self._said
 
     def _repeated(self, held: str) -> int:
-        if held.startswith(self._said):
-            return len(self._said)
-        for size in range(min(len(held), len(self._said)), REPEATED_TAIL - 1, -1):
-            if self._said.endswith(held[:size]):
-                return size
+        """How much of `held` was said before: the whole of `_said`, or its tail."""
+        said = self._said
+        if held.startswith(said):
+            return len(said) if said not in (said + said)[1:-1] else 0  # of a text that repeats itself, who knows
+        for size in range(min(len(held), len(said)), 0, -1):
+            if said.endswith(held[:size]):
+                return size if _telling(held[:size], said) else 0
         return 0
+
+
+def _telling(tail: str, said: str) -> bool:
+    """Is this a repetition and not chance? Long enough, and the only such place in what was said."""
+    words = sum(character.isalnum() for character in tail)
+    return words >= REPEATED_TAIL and said.find(tail) == len(said) - len(tail)
 
 
 def first_text(chunk: dict[str, Any]) -> str:

@@ -49,13 +49,15 @@ _CLOSED: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = (
     ),
     (
         Kind.FORBIDDEN,
-        ("unsupported_country", "organization_on_hold", "failed_precondition"),
-        re.compile(r"country, region, or territory|user location is not supported"),
+        ("unsupported_country", "organization_on_hold", "failed_precondition", "cmek_key"),
+        re.compile(r"country, region, or territory|user location is not supported|this organization has been disabled"),
     ),
     (
         Kind.MODEL_GONE,
         ("model_not_found", "model_decommissioned", "deploymentnotfound"),
-        re.compile(r"the model \S+ (has been (deprecated|retired|decommissioned)|is no longer|does not exist)"),
+        re.compile(
+            r"the model \S+ (has been (deprecated|retired|decommissioned)|is no longer|does not exist)|invalid model"
+        ),
     ),
 )
 
@@ -69,6 +71,7 @@ _BY_STATUS: dict[int, Kind] = {
     409: Kind.SERVER_ERROR,
     410: Kind.MODEL_GONE,
     413: Kind.TOO_LONG,
+    415: Kind.MALFORMED,  # we set the content type ourselves
     424: Kind.SERVER_ERROR,
     429: Kind.RATE_LIMITED,
     451: Kind.FORBIDDEN,
@@ -129,13 +132,15 @@ def message_of(body: bytes) -> str:
 
 
 def is_openai_error(body: bytes) -> bool:
-    """Can it be passed on as it is: an object whose `error` is an object with a message?"""
+    """Can it be passed on as it is: an object whose `error` has all of OpenAI's members?"""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return False
     error = value.get("error") if isinstance(value, dict) else None
-    return isinstance(error, dict) and isinstance(error.get("message"), str)
+    if not isinstance(error, dict) or not error.keys() >= {"message", "type", "param", "code"}:
+        return False
+    return isinstance(error["message"], str)
 
 
 class _Said(NamedTuple):
@@ -173,6 +178,8 @@ def _client_error(status: int, said: _Said, body: bytes) -> Kind:
         return Kind.REFUSED
     if said.has(_TOO_LONG):
         return Kind.TOO_LONG
+    if any(mark in said.codes for mark in _CAPACITY):
+        return Kind.OVERLOADED
     if status == 404 and said.param not in ("", "model"):
         return Kind.BAD_REQUEST  # it is not the model that was not found, but a file, say
     return _BY_STATUS.get(status, Kind.BAD_REQUEST)

@@ -3,28 +3,29 @@
 A reply that is broken, empty or cut must never reach the app as an answer, whatever its status says.
 """
 
-from collections.abc import Callable
+import binascii
+import re
 from typing import Any, NamedTuple
 
 import msgspec
 import orjson
 
-from gateway.core.model import Need
 from gateway.core.outcome import NO_USAGE, OK, Kind, Outcome, Usage
+from gateway.dialect.openai_answer import Said, count, expected_choices, invalid, is_text, wrong_answer
 from gateway.dialect.openai_error import classify_event, is_error
 from gateway.dialect.openai_request import Request
 
-_JSON_SCHEMA = int(Need.JSON_SCHEMA)
-_SAID = ("content", "refusal", "audio", "reasoning_content", "reasoning")
-_OTHER_ENDINGS = frozenset({"length", "content_filter"})
+_NUMBERS = re.compile(rb"\[\s*-?\d[^\"\[{a-df-zA-DF-Z]*\]")  # digits, signs, points, exponents
+_SAID = ("refusal", "audio", "function_call")
 
 
 class Judgement(NamedTuple):
-    """`model` is what the vendor says it was."""
+    """`model` is what the vendor says it was. `refused`: it would not answer, and said so within a good reply."""
 
     outcome: Outcome
     usage: Usage = NO_USAGE
     model: str = ""
+    refused: bool = False
 
 
 def judge(request: Request, body: bytes) -> Judgement:
@@ -42,8 +43,9 @@ def judge(request: Request, body: bytes) -> Judgement:
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices:
         return Judgement(malformed("the reply has no choices"))
-    wrong = _first_wrong(request, choices)
-    return Judgement(wrong or OK, read_usage(reply.get("usage")), str(reply.get("model") or ""))
+    wrong = _wrong_choices(request, choices)
+    refused = wrong is None and all(_refuses(choice) for choice in choices)
+    return Judgement(wrong or OK, read_usage(reply.get("usage")), str(reply.get("model") or ""), refused)
 
 
 def malformed(detail: str) -> Outcome:
@@ -56,113 +58,60 @@ def read_usage(usage: Any) -> Usage:
     return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
 
 
-def wrong_arguments(arguments: Any) -> bool:
-    """Are a tool call's arguments anything but JSON? None or "" is a call without arguments."""
-    if arguments is None or arguments == "":
-        return False
-    try:
-        orjson.loads(arguments)
-    except (orjson.JSONDecodeError, TypeError):
-        return True
-    return False
-
-
-def unknown_tool(request: Request, name: str) -> bool:
-    """Was this tool never offered? Unknown only where the request's tools can be read."""
-    names = _tool_names(request)
-    return bool(names) and name not in names
-
-
-def may_be_empty(request: Request) -> bool:
-    """An answer can begin with a stop sequence of the client's."""
-    stop = request.members.get("stop")
-    return stop is not None and bytes(stop) not in (b"null", b"[]", b'""')
-
-
-def not_the_json_asked_for(request: Request, text: str) -> bool:
-    if not int(request.need) & _JSON_SCHEMA:
-        return False
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return True
-    return False
-
-
-INVALID_OUTPUT = Outcome(Kind.INVALID_OUTPUT, "the answer is not the JSON that was asked for", 200)
-
-
-def _first_wrong(request: Request, choices: list[Any]) -> Outcome | None:
-    check: Callable[[Request, dict[str, Any]], Outcome | None]
+def _wrong_choices(request: Request, choices: list[Any]) -> Outcome | None:
+    if not all(isinstance(choice, dict) for choice in choices):
+        return malformed("a choice is not an object")
+    expected = expected_choices(request)
+    if sorted(_indices(choices)) != list(range(len(choices))) or len(choices) != expected:
+        return invalid(f"{len(choices)} choices for {expected}, or two with one index")
     check = _wrong_text if request.endpoint == "completions" else _wrong_message
-    for choice in choices:
-        if not isinstance(choice, dict):
-            return malformed("a choice is not an object")
-        wrong = check(request, choice)
-        if wrong:
-            return wrong
-    return None
+    return next((wrong for choice in choices if (wrong := check(request, choice))), None)
+
+
+def _indices(choices: list[Any]) -> list[int]:
+    given = [choice.get("index", place) for place, choice in enumerate(choices)]
+    return [index if isinstance(index, int) else -1 for index in given]
 
 
 def _wrong_text(request: Request, choice: dict[str, Any]) -> Outcome | None:
-    text, reason = choice.get("text"), choice.get("finish_reason")
+    text = choice.get("text")
+    if choice.get("error"):
+        return classify_event(choice)
     if not isinstance(text, str):
         return malformed("a choice has no text")
-    return _wrong_ending(bool(text) or may_be_empty(request), reason)
+    return wrong_answer(request, Said(is_text(text), text, (), None), choice.get("finish_reason"))
 
 
 def _wrong_message(request: Request, choice: dict[str, Any]) -> Outcome | None:
-    message, reason = choice.get("message"), choice.get("finish_reason")
+    message = choice.get("message")
+    if choice.get("error"):
+        return classify_event(choice)
     if not isinstance(message, dict):
         return malformed("a choice has no message")
-    calls = message.get("tool_calls")
-    if calls:
-        wrong = _wrong_calls(request, calls, reason)
-        if wrong:
-            return wrong
-    elif reason == "tool_calls":
-        return malformed("finish_reason is tool_calls, but there is no call")
-    said = bool(calls) or bool(message.get("function_call")) or any(message.get(name) for name in _SAID)
-    content = message.get("content")
-    whole_text = isinstance(content, str) and bool(content) and reason == "stop" and not calls
-    if whole_text and not_the_json_asked_for(request, str(content)):
-        return INVALID_OUTPUT
-    return _wrong_ending(said or may_be_empty(request), reason)
+    content, calls = message.get("content"), message.get("tool_calls") or []
+    if not isinstance(content, str | list | None) or not isinstance(calls, list):
+        return malformed("content is not text, or tool_calls is not a list")
+    anything = bool(calls) or is_text(content) or isinstance(content, list) or any(message.get(n) for n in _SAID)
+    function = message.get("function_call")
+    arguments = function.get("arguments", "") if isinstance(function, dict) else None
+    said = Said(anything, content if isinstance(content, str) else "", tuple(map(_call, calls)), arguments)
+    return wrong_answer(request, said, choice.get("finish_reason"))
 
 
-def _wrong_ending(said: bool, reason: Any) -> Outcome | None:
-    if not reason or not isinstance(reason, str):
-        return Outcome(Kind.CUT, "the reply has no finish_reason", 200)
-    if not said and reason not in _OTHER_ENDINGS:
-        return malformed("the answer is empty")
-    return None
+def _call(call: Any) -> tuple[str, str, Any]:
+    """Id, name and arguments; the free text of a custom tool is no JSON and is not looked at."""
+    call = call if isinstance(call, dict) else {}
+    kind = call.get("type", "function")
+    named = call.get(kind) if isinstance(kind, str) else None
+    named = named if isinstance(named, dict) else {}
+    return str(call.get("id") or ""), str(named.get("name") or ""), named.get("arguments")
 
 
-def _wrong_calls(request: Request, calls: Any, reason: Any) -> Outcome | None:
-    if not isinstance(calls, list):
-        return malformed("tool_calls is not a list")
-    for call in calls:
-        function = call.get("function") if isinstance(call, dict) else None
-        if not isinstance(function, dict):
-            if isinstance(call, dict) and call.get("type", "function") != "function":
-                continue  # a custom tool: its input is free text
-            return malformed("a tool call has no function")
-        if reason != "length" and wrong_arguments(function.get("arguments")):
-            return malformed("the arguments of a tool call are not JSON")
-        if unknown_tool(request, str(function.get("name"))):
-            return malformed("a tool was called that was not offered")
-    return None
-
-
-def _tool_names(request: Request) -> frozenset[str]:
-    raw = request.members.get("tools")
-    if raw is None:
-        return frozenset()
-    tools = orjson.loads(bytes(raw))
-    if not isinstance(tools, list):
-        return frozenset()
-    functions = [tool.get("function") for tool in tools if isinstance(tool, dict)]
-    return frozenset(str(function.get("name")) for function in functions if isinstance(function, dict))
+def _refuses(choice: dict[str, Any]) -> bool:
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else choice
+    empty = not (message.get("content") or message.get("text") or message.get("tool_calls"))
+    return empty and (choice.get("finish_reason") == "content_filter" or bool(message.get("refusal")))
 
 
 def _not_json(body: bytes) -> str:
@@ -181,6 +130,7 @@ def _count(value: Any) -> int:
 
 class _Embedding(msgspec.Struct):
     embedding: msgspec.Raw
+    index: int | None = None
 
 
 class _Embeddings(msgspec.Struct):
@@ -200,16 +150,27 @@ def _judge_embeddings(request: Request, body: bytes) -> Judgement:
         return Judgement(malformed(_not_json(body)))
     if reply.error:
         return Judgement(classify_event({"error": reply.error}))
-    if not reply.data:
+    if reply.data is None:
         return Judgement(malformed("the reply has no embeddings"))
-    if len(reply.data) != _inputs(request):
-        return Judgement(malformed(f"{len(reply.data)} embeddings for {_inputs(request)} inputs"))
-    if any(bytes(item.embedding) in (b"[]", b'""', b"null") for item in reply.data):
-        return Judgement(malformed("an embedding is empty"))
-    return Judgement(OK, read_usage(reply.usage), reply.model or "")
+    return Judgement(_wrong_vectors(request, reply.data) or OK, read_usage(reply.usage), reply.model or "")
 
 
-def _inputs(request: Request) -> int:
-    """How many texts were to be embedded: a list may hold texts, lists of tokens, or the tokens of one text."""
-    given = orjson.loads(bytes(request.members["input"]))
-    return len(given) if isinstance(given, list) and given and not isinstance(given[0], int) else 1
+def _wrong_vectors(request: Request, data: list[_Embedding]) -> Outcome | None:
+    expected = count(request, "input")
+    indices = [place if item.index is None else item.index for place, item in enumerate(data)]
+    if len(data) != expected or sorted(indices) != list(range(expected)):
+        return invalid(f"{len(data)} embeddings for {expected} inputs, or two with one index")
+    lengths = {_length(bytes(item.embedding)) for item in data}
+    if 0 in lengths or len(lengths) > 1:
+        return invalid("an embedding is no vector, or they differ in length")
+    return None
+
+
+def _length(vector: bytes) -> int:
+    """Elements of a vector of numbers, bytes of one in base64; 0 for anything else. Its numbers are not read."""
+    if _NUMBERS.fullmatch(vector):
+        return vector.count(b",") + 1
+    try:
+        return len(binascii.a2b_base64(vector[1:-1], strict_mode=True)) if vector[:1] == b'"' else 0
+    except binascii.Error:
+        return 0

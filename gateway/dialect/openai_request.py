@@ -32,6 +32,7 @@ _KNOWN: dict[str, tuple[msgspec.json.Decoder[Any], str]] = {
     "n": (msgspec.json.Decoder(_Whole | None), "an integer below 2^31"),
     "max_tokens": (msgspec.json.Decoder(_Whole | None), "an integer below 2^31"),
     "max_completion_tokens": (msgspec.json.Decoder(_Whole | None), "an integer below 2^31"),
+    "response_format": (msgspec.json.Decoder(dict[str, Any] | None), "an object"),
     "stream_options": (msgspec.json.Decoder(dict[str, Any] | None), "an object"),
 }
 

@@ -12,21 +12,14 @@ from typing import Any
 import orjson
 
 from gateway.core.outcome import NO_USAGE, Kind, Outcome, Usage
+from gateway.dialect.openai_answer import Said, expected_choices, wrong_answer, wrong_tool
 from gateway.dialect.openai_error import classify_event, is_error
-from gateway.dialect.openai_reply import (
-    INVALID_OUTPUT,
-    malformed,
-    may_be_empty,
-    not_the_json_asked_for,
-    read_usage,
-    unknown_tool,
-    wrong_arguments,
-)
+from gateway.dialect.openai_reply import malformed, read_usage
 from gateway.dialect.openai_request import Request
 from gateway.dialect.sse import EventTooLong, Splitter, is_error_event, payload
 
-_SAID = ("content", "refusal", "function_call", "reasoning_content", "reasoning", "audio")
-_OTHER_ENDINGS = frozenset({"length", "content_filter"})
+_THOUGHT = ("reasoning_content", "reasoning")  # worth passing on, but not an answer
+_SAID = ("refusal", "audio", *_THOUGHT)
 
 
 @dataclass(slots=True)
@@ -40,21 +33,26 @@ class _Call:
 
 @dataclass(slots=True)
 class _Choice:
+    """`said`: anything that counts as an answer. `function`: the fragments of a legacy function call's arguments."""
+
     said: bool = False
+    refused: bool = False
     reason: str | None = None
     calls: dict[int, _Call] | None = None
+    function: list[str] | None = None
 
 
 class StreamJudge:
     """The judge of one stream. After `failure` is set, or `ended`, nothing more is to be fed.
 
-    `text` is what choice 0 has said in events that were passed on; `deltas` counts the events that said something, a
-    lower bound of tokens.
+    `meaningful`: something has come that is worth passing on. `progress` counts the events that brought the answer
+    on; white space alone does not. `text` is what choice 0 has said so far; `deltas` is a lower bound of tokens.
     """
 
     __slots__ = (
         "_choices",
-        "_continuing",
+        "_expected",
+        "_finishes",
         "_last",
         "_passed",
         "_request",
@@ -66,19 +64,22 @@ class StreamJudge:
         "id",
         "meaningful",
         "model",
+        "progress",
         "text",
         "usage",
     )
 
-    def __init__(self, request: Request, *, continuing: bool = False) -> None:
+    def __init__(self, request: Request) -> None:
         self._request = request
-        self._continuing = continuing  # a second leg may have nothing left to say
         self._splitter = Splitter()
         self._choices: dict[int, _Choice] = {}
+        self._expected = expected_choices(request)
+        self._finishes = 0
         self._last: list[bytes] = []  # the finish and what follows it
         self._passed = 0  # how much of `text` is not in these
         self.text: list[str] = []
         self.deltas = 0
+        self.progress = 0
         self.meaningful = False
         self.ended = False
         self.failure: Outcome | None = None
@@ -110,7 +111,7 @@ class StreamJudge:
         if self.ended or self.failure:
             return []
         rest = self._splitter.rest.strip()
-        self.ended = self.finished and (not rest or payload(rest) == b"[DONE]")
+        self.ended = self.finished and (not rest or (payload(rest) or b"").strip() == b"[DONE]")
         if self.ended:
             return self._last
         self._fail(_not_a_stream(rest) or Outcome(Kind.CUT, "the stream ended without finish_reason", 200))
@@ -119,11 +120,12 @@ class StreamJudge:
     @property
     def finished(self) -> bool:
         """Has each choice that was asked for got its finish_reason?"""
-        return len(self._choices) >= self._request.choices and self._all_that_began
+        return self._finishes >= self._expected
 
     @property
-    def _all_that_began(self) -> bool:
-        return bool(self._choices) and all(choice.reason for choice in self._choices.values())
+    def refused(self) -> bool:
+        """Has the vendor said that it will not answer, and nothing else?"""
+        return bool(self._choices) and all(choice.refused for choice in self._choices.values())
 
     def spent(self) -> Usage:
         """What the vendor reported, or our count of events where it did not."""
@@ -151,7 +153,7 @@ class StreamJudge:
             return False
         if not data:
             return False  # a comment or an empty frame; our own heartbeats are ours to send
-        if data == b"[DONE]":
+        if data.strip() == b"[DONE]":
             self._done()
             return False
         try:
@@ -168,7 +170,7 @@ class StreamJudge:
         return self._chunk(chunk)
 
     def _done(self) -> None:
-        if self._all_that_began:  # some vendors know only one choice
+        if self.finished:
             self.ended = True
         else:
             self.failure = Outcome(Kind.CUT, "[DONE] without finish_reason", 200)
@@ -198,9 +200,11 @@ class StreamJudge:
     def _choice(self, choice: Any) -> Outcome | None:
         if not isinstance(choice, dict):
             return malformed("a choice that is not an object")
-        index = choice.get("index", 0)
-        if not isinstance(index, int):
-            return malformed("a choice without a whole index")
+        if choice.get("error"):
+            return classify_event(choice)
+        index = choice.get("index")
+        if not isinstance(index, int) or not 0 <= index < self._expected:
+            return malformed("a choice that was not asked for")
         state = self._choices.get(index)
         if state is None:
             state = self._choices[index] = _Choice()
@@ -214,18 +218,46 @@ class StreamJudge:
     def _delta(self, state: _Choice, index: int, delta: Any) -> Outcome | None:
         if not isinstance(delta, dict):
             return malformed("a delta that is not an object")
-        calls = delta.get("tool_calls")
-        says = bool(calls) or any(delta.get(name) for name in _SAID)
-        if not says:
+        text = delta.get("content")
+        if text:
+            return self._speaks(state, index, text)
+        calls, function = delta.get("tool_calls"), delta.get("function_call")
+        if not (calls or function or any(delta.get(name) for name in _SAID)):
             return None
         if state.reason:
             return malformed("an event after the finish")
-        state.said = self.meaningful = True
-        self.deltas += 1
-        text = delta.get("content")
-        if index == 0 and isinstance(text, str):
-            self.text.append(text)
+        self._advance()
+        state.refused = bool(delta.get("refusal")) or state.refused
+        state.said = state.said or bool(calls or function or delta.get("refusal") or delta.get("audio"))
+        if function:
+            return self._function_call(state, function)
         return self._tool_calls(state, calls) if calls else None
+
+    def _speaks(self, state: _Choice, index: int, text: Any) -> Outcome | None:
+        if state.reason:
+            return malformed("an event after the finish")
+        if not isinstance(text, str):
+            return malformed("content that is not text")
+        if index == 0:
+            self.text.append(text)
+        if text.isspace():
+            self.deltas += 1
+        else:
+            state.said, state.refused = True, False
+            self._advance()
+        return None
+
+    def _advance(self) -> None:
+        self.meaningful = True
+        self.deltas += 1
+        self.progress += 1
+
+    def _function_call(self, state: _Choice, function: Any) -> Outcome | None:
+        fragment = function.get("arguments") if isinstance(function, dict) else 0
+        if not isinstance(fragment, str | None):
+            return malformed("a function call that is not an object, or its arguments no text")
+        state.function = [*(state.function or []), fragment or ""]
+        return None
 
     def _tool_calls(self, state: _Choice, calls: Any) -> Outcome | None:
         if not isinstance(calls, list):
@@ -241,35 +273,37 @@ class StreamJudge:
         return None
 
     def _tool_call(self, known: dict[int, _Call], fragment: dict[str, Any]) -> Outcome | None:
-        function = fragment.get("function") or {}
-        index, id_, name = fragment.get("index", 0), fragment.get("id"), function.get("name")
-        if not isinstance(index, int) or not isinstance(name or "", str):
-            return malformed("a tool call without a whole index or a proper name")
+        function = fragment.get("function") or fragment.get("custom") or {}
+        index, id_, name = fragment.get("index"), fragment.get("id"), function.get("name")
+        arguments = function.get("arguments")
+        if not isinstance(index, int) or not isinstance(name or "", str) or not isinstance(arguments or "", str):
+            return malformed("a tool call without a whole index, or with arguments that are no text")
         call = known.get(index)
         if call is None:
-            if name and unknown_tool(self._request, name):
-                return malformed("a tool was called that was not offered")
-            call = known[index] = _Call(str(id_ or ""), str(name or ""), [])
-        elif id_ and call.id and id_ != call.id:
+            if index != len(known):
+                return malformed("a tool call out of order")
+            wrong = wrong_tool(self._request, id_, name)
+            if wrong:
+                return wrong
+            call = known[index] = _Call(str(id_), str(name), [])
+        elif id_ and id_ != call.id:
             return malformed("two tool calls with one index")
-        arguments = function.get("arguments")
-        if isinstance(arguments, str):
-            call.fragments.append(arguments)
+        call.fragments.append(arguments or "")
         return None
 
     def _finish(self, state: _Choice, index: int, reason: str) -> Outcome | None:
+        if state.reason:
+            return None if state.reason == reason else malformed("two different ends")
+        calls = tuple((call.id, call.name, "".join(call.fragments)) for call in (state.calls or {}).values())
+        function = "".join(state.function) if state.function is not None else None
+        said = Said(state.said, "".join(self.text) if index == 0 else "", calls, function)
+        wrong = wrong_answer(self._request, said, reason)
+        if wrong:
+            return wrong
         state.reason = reason
-        if not (state.said or self._continuing or reason in _OTHER_ENDINGS or may_be_empty(self._request)):
-            return malformed("the answer is empty")
+        state.refused = state.refused or (reason == "content_filter" and not state.said)
+        self._finishes += 1
         self.meaningful = True
-        if reason == "length":
-            return None
-        if reason == "tool_calls" and not state.calls:
-            return malformed("finish_reason is tool_calls, but there is no call")
-        if state.calls and any(wrong_arguments("".join(call.fragments)) for call in state.calls.values()):
-            return malformed("the arguments of a tool call are not JSON")
-        if index == 0 and reason == "stop" and not state.calls and self.text:
-            return INVALID_OUTPUT if not_the_json_asked_for(self._request, "".join(self.text)) else None
         return None
 
 

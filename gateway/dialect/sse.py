@@ -5,6 +5,7 @@ Source: WHATWG HTML, "Server-sent events". Lines end in LF, CRLF or CR; a blank 
 
 DONE = b"data: [DONE]\n\n"
 HEARTBEAT = b": keep-alive\n\n"
+BOM = b"\xef\xbb\xbf"
 MAX_EVENT = 16 * 1024 * 1024
 
 _KNOWN_FIELDS = (b"data", b"event", b"id", b"retry", b"")
@@ -17,12 +18,16 @@ class EventTooLong(ValueError):
 class Splitter:
     """feed(bytes) -> whole events, each without its blank line. What is left over waits for the next feed."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_begun", "_rest")
 
     def __init__(self) -> None:
+        self._begun = False
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
+        if not self._begun:
+            self._begun = True
+            data = data.removeprefix(BOM)
         if self._rest:
             data = self._rest + data
         if b"\r" in data:

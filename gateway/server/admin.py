@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway import __version__
 from gateway.config.reload import Live
+from gateway.core.breaker import Phase
 from gateway.server.gateway import Gateway
 
 
@@ -56,14 +57,14 @@ def _health(gateway: Gateway) -> dict[str, Any]:
             "written": ledger.written,
             "spooled": ledger.spooled,
             "lost": ledger.lost,
-            "error": ledger.last_error,
+            "error": ledger.last_error if ledger.state != "ok" else "",
         },
         "in_flight": gateway.in_flight,
         "deployments": {
             health.deployment.id: {
                 "vendor": health.deployment.vendor,
                 "breaker": health.breaker.phase.value,
-                "cause": health.breaker.cause,
+                "cause": health.breaker.cause if health.breaker.phase is not Phase.CLOSED else "",
                 "open_for": max(0.0, health.breaker.open_until - now),
                 "cooling_for": max(0.0, health.cool_until - now),
                 "in_flight": health.in_flight,
@@ -84,6 +85,7 @@ def _scrape(gateway: Gateway) -> None:
     metrics, ledger = gateway.metrics, gateway.writer.status
     metrics.config_current.set(not _refused(gateway.live))
     metrics.in_flight.set(gateway.in_flight)
+    metrics.log_lost.set(gateway.sink.lost)
     metrics.ledger_waiting.set(ledger.waiting)
     metrics.ledger_degraded.set(ledger.state != "ok")
     metrics.ledger_written.set(ledger.written)

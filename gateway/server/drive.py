@@ -43,7 +43,9 @@ from gateway.upstream.base import Reply, Upstream
 
 AFTER_FINISH = 2.0  # seconds a vendor gets for [DONE] and usage once its answer is whole
 DRAIN = 0.1
+ANSWERS = (200, 201, 203)
 SLOW_READER = 1.0
+REFUSAL = Outcome(Kind.REFUSED, "refused within a good reply", 200)
 ERROR_BODY_LIMIT = 64 * 1024
 
 
@@ -156,7 +158,7 @@ class Exchange:
         if isinstance(reply, Outcome):
             return Failed(reply)
         try:
-            if reply.status != 200:
+            if reply.status not in ANSWERS:
                 return Failed(await self._read_error(reply, send))
             if self._relay is not None:
                 return await self._stream(send, reply, self._relay)
@@ -197,6 +199,8 @@ class Exchange:
         judgement = judge(request, body)
         if judgement.outcome.kind is not Kind.OK:
             return Failed(judgement.outcome, judgement.usage)
+        if judgement.refused and self._refusals_fall_back:
+            return Failed(REFUSAL, judgement.usage)
         self._answer, self._answered_model = body, judgement.model
         usage = judgement.usage
         return Done(usage if usage is not NO_USAGE else Usage(request.input_tokens, 0, estimated=True))
@@ -225,6 +229,10 @@ class Exchange:
             body = body.replace(send.deployment.api_key.encode(), b"***")
         return classify(reply.status, reply.headers, body)
 
+    @property
+    def _refusals_fall_back(self) -> bool:
+        return self._call.ask.route.on_refusal == "fallback"
+
     # -- streams -----------------------------------------------------------------------------------------------
 
     async def _stream(self, send: Send, reply: Reply, relay: Relay) -> Event:
@@ -237,8 +245,10 @@ class Exchange:
             data = await self._next(reply, by)
             if isinstance(data, Outcome) and not judge.finished:
                 return self._broken(relay, self._late(data, by, send, flowing), flowing)
-            deltas = judge.deltas
+            progress = judge.progress
             held += judge.end_of_body() if isinstance(data, Outcome) or not data else judge.feed(data)
+            if not flowing and judge.refused and self._refusals_fall_back:
+                return Failed(REFUSAL, judge.spent())
             if not flowing and judge.meaningful and not judge.failure:
                 await self._commit(send)
                 flowing = True
@@ -247,7 +257,7 @@ class Exchange:
                 held.clear()
             if judge.failure:
                 return self._broken(relay, judge.failure, flowing)
-            if judge.deltas != deltas or judge.finished:  # from now: the time that the app took is not the vendor's
+            if judge.progress != progress or judge.finished:  # from now: the time that the app took is not the vendor's
                 by = min(self._services.clock() + (AFTER_FINISH if judge.finished else send.stall), send.finish_by)
         await self._next(reply, self._services.clock() + DRAIN)  # read to the end, so that the connection is kept
         return Done(judge.spent())

@@ -1,6 +1,7 @@
 """The composition root: one object holds what a worker needs, and starts and stops it in order."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -16,6 +17,7 @@ from gateway.server.heartbeat import Heartbeats
 from gateway.server.log import make_log, request_lines
 from gateway.server.metrics import Metrics
 from gateway.server.patience import Deadlines
+from gateway.server.sink import Sink
 from gateway.settings import Settings
 from gateway.store.spool import Spool
 from gateway.store.sql import SqlLedger
@@ -30,8 +32,9 @@ class Gateway:
         self.settings = settings
         self.live = live
         self.open_house = settings.loopback
-        self.log = make_log(settings.log_level)
-        self._write_line = request_lines(settings.log_level)
+        self.sink = Sink(sys.stderr.buffer)
+        self.log = make_log(settings.log_level, self.sink)
+        self._write_line = request_lines(settings.log_level, self.sink)
         self.metrics = Metrics()
         loop = asyncio.get_running_loop()
         self.clock: Callable[[], float] = loop.time
@@ -82,6 +85,7 @@ class Gateway:
         await self.upstream.close()
         await self.writer.close()
         self.log.info("stopped", ledger=self.writer.status.state)
+        self.sink.close()
 
     def record(self, decision: Decision) -> None:
         self.writer.put(decision)

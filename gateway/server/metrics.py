@@ -71,6 +71,7 @@ class Metrics:
         self.reloads = counter("config_reloads", "Configs put into service.")
         self.reload_failures = counter("config_reload_failures", "Configs refused.")
         self.config_current = gauge("config_current", "1 while the config on disk is the one that serves.")
+        self.log_lost = gauge("log_lost", "Log lines that could not be written.")
         self.ledger_waiting = gauge("ledger_waiting", "Decisions not yet written.")
         self.ledger_degraded = gauge("ledger_degraded", "1 while the ledger cannot be written.")
         self.ledger_written = gauge("ledger_written", "Decisions written since the start.")

@@ -65,8 +65,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         status, code, message = self._refusal
         body = error_body(message, "invalid_request_error", None, code)
-        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self.transport.write(STATUS_LINE[status] + head + body)
+        head = b"content-type: application/json\r\nx-should-retry: false\r\nconnection: close\r\n"
+        self.transport.write(STATUS_LINE[status] + head + b"content-length: %d\r\n\r\n" % len(body) + body)
         self.transport.close()
 
     def _refuse(self, status: int, code: str, message: str) -> None:

@@ -39,7 +39,7 @@ class Relay:
 
     def begin_leg(self, deployment: str, *, continuing: bool) -> None:
         """A deployment is about to answer: from the start, or from where the last one was interrupted."""
-        self.judge = StreamJudge(self._request, continuing=continuing)
+        self.judge = StreamJudge(self._request)
         self._writer = deployment
         self._seam = Seam(self.said) if continuing else None
 
