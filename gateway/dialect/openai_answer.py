@@ -39,7 +39,7 @@ def wrong_answer(request: Request, said: Said, reason: Any) -> Outcome | None:
         return Outcome(Kind.CUT, f"finish_reason is {reason}", 200)
     if not said.anything and reason not in _MAY_BE_EMPTY and not _stops_at_once(request):
         return invalid("the answer is empty")
-    return None if reason == "length" else _wrong_content(request, said, reason)
+    return _wrong_content(request, said, reason)
 
 
 def wrong_tool(request: Request, id_: Any, name: Any) -> Outcome | None:
@@ -58,18 +58,20 @@ def is_text(value: Any) -> bool:
 
 def expected_choices(request: Request) -> int:
     """Of a completion there are `n` for each prompt."""
-    return request.choices * count(request, "prompt") if request.endpoint == "completions" else request.choices
+    return request.choices * max(1, count(request, "prompt") if request.endpoint == "completions" else 1)
 
 
 def count(request: Request, member: str) -> int:
     """How many texts this member holds: a list may be of texts, of lists of tokens, or the tokens of one text."""
-    given = orjson.loads(bytes(request.members[member]))
+    given = _read(request, member)
     return len(given) if isinstance(given, list) and not (given and isinstance(given[0], int)) else 1
 
 
 def _wrong_content(request: Request, said: Said, reason: str) -> Outcome | None:
     if said.calls:
-        return _wrong_calls(request, said.calls)
+        return _wrong_calls(request, said.calls, cut=reason == "length")
+    if reason == "length":
+        return None
     if reason == "tool_calls":
         return invalid("finish_reason is tool_calls, but there is no call")
     if said.function_arguments is not None:
@@ -81,20 +83,28 @@ def _wrong_content(request: Request, said: Said, reason: str) -> Outcome | None:
     return None
 
 
-def _wrong_calls(request: Request, calls: tuple[tuple[str, str, Any], ...]) -> Outcome | None:
+def _wrong_calls(request: Request, calls: tuple[tuple[str, str, Any], ...], *, cut: bool) -> Outcome | None:
     for id_, name, arguments in calls:
         wrong = wrong_tool(request, id_, name)
-        if wrong or not _is_object(arguments):
+        if wrong or not (cut or _is_object(arguments)):
             return wrong or invalid("the arguments of a tool call are not a JSON object")
     return None
 
 
 def _offered(request: Request) -> frozenset[str]:
     """The names of the request's tools, of either type."""
-    tools = orjson.loads(bytes(request.members.get("tools", b"[]")))
+    tools = _read(request, "tools")
     tools = [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
-    described = [tool.get(str(tool.get("type", "function"))) for tool in tools]
+    described = [tool.get("function") or tool.get(str(tool.get("type"))) for tool in tools]
     return frozenset(str(one.get("name")) for one in described if isinstance(one, dict))
+
+
+def _read(request: Request, member: str) -> Any:
+    """None where it holds what only some parsers take, such as a number beyond all bounds: the vendor's to refuse."""
+    try:
+        return orjson.loads(bytes(request.members.get(member, b"null")))
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _stops_at_once(request: Request) -> bool:

@@ -8,6 +8,7 @@ the seam is checked: a restart and a repeated tail are cut off before the app se
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import orjson
 
 from gateway.core.outcome import Usage
@@ -22,7 +23,7 @@ REPEATED_TAIL = 6  # letters and digits
 
 def continuation_body(request: Request, model: str, said: str, spent: int, *, prefill: bool) -> bytes:
     """The original request with the partial answer `said` behind it. `spent`: output tokens already used."""
-    messages = orjson.loads(bytes(request.members["messages"]))
+    messages: list[Any] = msgspec.json.decode(request.members["messages"], type=list[msgspec.Raw])
     messages.append({"role": "assistant", "content": said})
     if not prefill:
         messages.append({"role": "user", "content": INSTRUCTION})

@@ -91,8 +91,11 @@ def _wrong_message(request: Request, choice: dict[str, Any]) -> Outcome | None:
     content, calls = message.get("content"), message.get("tool_calls") or []
     if not isinstance(content, str | list | None) or not isinstance(calls, list):
         return malformed("content is not text, or tool_calls is not a list")
-    anything = bool(calls) or is_text(content) or isinstance(content, list) or any(message.get(n) for n in _SAID)
     function = message.get("function_call")
+    if not isinstance(function, dict | None):
+        return malformed("function_call is not an object")
+    parts = isinstance(content, list) and bool(content)
+    anything = parts or bool(calls) or is_text(content) or any(message.get(name) for name in _SAID)
     arguments = function.get("arguments", "") if isinstance(function, dict) else None
     said = Said(anything, content if isinstance(content, str) else "", tuple(map(_call, calls)), arguments)
     return wrong_answer(request, said, choice.get("finish_reason"))
@@ -101,7 +104,7 @@ def _wrong_message(request: Request, choice: dict[str, Any]) -> Outcome | None:
 def _call(call: Any) -> tuple[str, str, Any]:
     """Id, name and arguments; the free text of a custom tool is no JSON and is not looked at."""
     call = call if isinstance(call, dict) else {}
-    kind = call.get("type", "function")
+    kind = call.get("type") or "function"
     named = call.get(kind) if isinstance(kind, str) else None
     named = named if isinstance(named, dict) else {}
     return str(call.get("id") or ""), str(named.get("name") or ""), named.get("arguments")
@@ -110,7 +113,7 @@ def _call(call: Any) -> tuple[str, str, Any]:
 def _refuses(choice: dict[str, Any]) -> bool:
     message = choice.get("message")
     message = message if isinstance(message, dict) else choice
-    empty = not (message.get("content") or message.get("text") or message.get("tool_calls"))
+    empty = not (is_text(message.get("content")) or is_text(message.get("text")) or message.get("tool_calls"))
     return empty and (choice.get("finish_reason") == "content_filter" or bool(message.get("refusal")))
 
 
@@ -170,7 +173,8 @@ def _length(vector: bytes) -> int:
     """Elements of a vector of numbers, bytes of one in base64; 0 for anything else. Its numbers are not read."""
     if _NUMBERS.fullmatch(vector):
         return vector.count(b",") + 1
+    text = orjson.loads(vector)
     try:
-        return len(binascii.a2b_base64(vector[1:-1], strict_mode=True)) if vector[:1] == b'"' else 0
-    except binascii.Error:
+        return len(binascii.a2b_base64(text, strict_mode=True)) if isinstance(text, str) else 0
+    except ValueError:  # not base64, or not even ASCII
         return 0

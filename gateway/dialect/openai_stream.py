@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from gateway.core.outcome import NO_USAGE, Kind, Outcome, Usage
-from gateway.dialect.openai_answer import Said, expected_choices, wrong_answer, wrong_tool
+from gateway.dialect.openai_answer import Said, expected_choices, invalid, wrong_answer, wrong_tool
 from gateway.dialect.openai_error import classify_event, is_error
 from gateway.dialect.openai_reply import malformed, read_usage
 from gateway.dialect.openai_request import Request
@@ -125,7 +125,7 @@ class StreamJudge:
     @property
     def refused(self) -> bool:
         """Has the vendor said that it will not answer, and nothing else?"""
-        return bool(self._choices) and all(choice.refused for choice in self._choices.values())
+        return len(self._choices) >= self._expected and all(choice.refused for choice in self._choices.values())
 
     def spent(self) -> Usage:
         """What the vendor reported, or our count of events where it did not."""
@@ -172,6 +172,8 @@ class StreamJudge:
     def _done(self) -> None:
         if self.finished:
             self.ended = True
+        elif self._choices and self._finishes == len(self._choices):
+            self.failure = invalid(f"{self._finishes} choices for {self._expected}")
         else:
             self.failure = Outcome(Kind.CUT, "[DONE] without finish_reason", 200)
 
@@ -213,19 +215,19 @@ class StreamJudge:
             delta = {"content": choice.get("text")}
         wrong = self._delta(state, index, delta)
         reason = choice.get("finish_reason")
-        return wrong or (self._finish(state, index, str(reason)) if reason else None)
+        return wrong or (self._finish(state, index, reason) if reason else None)
 
     def _delta(self, state: _Choice, index: int, delta: Any) -> Outcome | None:
         if not isinstance(delta, dict):
             return malformed("a delta that is not an object")
-        text = delta.get("content")
-        if text:
-            return self._speaks(state, index, text)
-        calls, function = delta.get("tool_calls"), delta.get("function_call")
-        if not (calls or function or any(delta.get(name) for name in _SAID)):
-            return None
-        if state.reason:
+        text, calls, function = delta.get("content"), delta.get("tool_calls"), delta.get("function_call")
+        more = calls or function or any(delta.get(name) for name in _SAID)
+        if state.reason and (text or more):
             return malformed("an event after the finish")
+        wrong = self._speaks(state, index, text) if text else None
+        return wrong or (self._says_more(state, delta, calls, function) if more else None)
+
+    def _says_more(self, state: _Choice, delta: dict[str, Any], calls: Any, function: Any) -> Outcome | None:
         self._advance()
         state.refused = bool(delta.get("refusal")) or state.refused
         state.said = state.said or bool(calls or function or delta.get("refusal") or delta.get("audio"))
@@ -234,8 +236,8 @@ class StreamJudge:
         return self._tool_calls(state, calls) if calls else None
 
     def _speaks(self, state: _Choice, index: int, text: Any) -> Outcome | None:
-        if state.reason:
-            return malformed("an event after the finish")
+        if isinstance(text, list):
+            return self._speaks_in_parts(state, index, text)
         if not isinstance(text, str):
             return malformed("content that is not text")
         if index == 0:
@@ -245,6 +247,15 @@ class StreamJudge:
         else:
             state.said, state.refused = True, False
             self._advance()
+        return None
+
+    def _speaks_in_parts(self, state: _Choice, index: int, parts: list[Any]) -> Outcome | None:
+        """Some vendors send thoughts and words as parts of different types."""
+        words = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
+        text = "".join(word for word in words if isinstance(word, str))
+        if text:
+            return self._speaks(state, index, text)
+        self._advance()
         return None
 
     def _advance(self) -> None:
@@ -265,15 +276,15 @@ class StreamJudge:
         if state.calls is None:
             state.calls = {}
         for fragment in calls:
-            if not isinstance(fragment, dict) or not isinstance(fragment.get("function") or {}, dict):
+            function = isinstance(fragment, dict) and (fragment.get("function") or fragment.get("custom") or {})
+            if not isinstance(function, dict):
                 return malformed("a tool call that is not an object")
-            wrong = self._tool_call(state.calls, fragment)
+            wrong = self._tool_call(state.calls, fragment, function)
             if wrong:
                 return wrong
         return None
 
-    def _tool_call(self, known: dict[int, _Call], fragment: dict[str, Any]) -> Outcome | None:
-        function = fragment.get("function") or fragment.get("custom") or {}
+    def _tool_call(self, known: dict[int, _Call], fragment: dict[str, Any], function: dict[str, Any]) -> Outcome | None:
         index, id_, name = fragment.get("index"), fragment.get("id"), function.get("name")
         arguments = function.get("arguments")
         if not isinstance(index, int) or not isinstance(name or "", str) or not isinstance(arguments or "", str):
@@ -291,7 +302,7 @@ class StreamJudge:
         call.fragments.append(arguments or "")
         return None
 
-    def _finish(self, state: _Choice, index: int, reason: str) -> Outcome | None:
+    def _finish(self, state: _Choice, index: int, reason: Any) -> Outcome | None:
         if state.reason:
             return None if state.reason == reason else malformed("two different ends")
         calls = tuple((call.id, call.name, "".join(call.fragments)) for call in (state.calls or {}).values())

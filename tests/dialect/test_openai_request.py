@@ -47,6 +47,8 @@ VALUES: Any = st.recursive(
         (b'{"model": "m", "messages": [], "max_completion_tokens": true}', "max_completion_tokens"),
         (b'{"model": "m", "messages": [], "max_tokens": ' + b"9" * 400 + b"}", "max_tokens"),
         (b'{"model": "m", "messages": [], "stream_options": []}', "stream_options"),
+        (b'{"model": "m", "messages": [], "response_format": "json"}', "response_format"),
+        (b'{"model": "m", "messages": [], "response_format": ["json_object"]}', "response_format"),
     ],
 )
 def test_bad_bodies(body: bytes, param: str | None) -> None:
@@ -74,7 +76,7 @@ def test_no_body_makes_it_fail(data: bytes) -> None:
 def test_splicing_the_model_keeps_every_other_value(extra: dict[str, Any]) -> None:
     fixed = {"messages": [{"role": "user", "content": "é😀"}], "model": "chat", "stream": False}
     members = extra | fixed
-    for known in ("n", "max_tokens", "max_completion_tokens", "stream_options"):
+    for known in ("n", "max_tokens", "max_completion_tokens", "response_format", "stream_options"):
         members.pop(known, None)
     body = orjson.dumps(members)
     parsed = parse(CHAT, body)
@@ -119,6 +121,7 @@ def test_of_a_member_given_twice_the_last_counts() -> None:
         ({"stream": False, "response_format": {"type": "json_schema", "json_schema": {}}}, Need.JSON_SCHEMA),
         ({"stream": False, "response_format": {"type": "json_object"}}, Need.JSON_SCHEMA),
         ({"stream": False, "response_format": {"type": "text"}}, Need.NONE),
+        ({"stream": False, "response_format": None}, Need.NONE),
         ({"stream": False, "messages": [{"content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, Need.VISION),
         ({"stream": False, "messages": [{"content": 'say "image_url"'}]}, Need.NONE),
     ],
