@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench import report
-from bench.decision import decision_time, import_time
+from bench.decision import core_time, import_time
 from bench.measure import FULL, QUICK, Effort, Sample, measure, warm_up
 from bench.peer import install_litellm
 from bench.processes import DidNotStart, cores
@@ -34,7 +34,7 @@ def main(
     except DidNotStart as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
-    allowed = report.budgets(found, decision_time(), import_time())
+    allowed = report.budgets(found, core_time(), import_time())
     report.show(console, found, allowed)
     report.write(json, found, allowed, effort.runs)
     console.print(f"written to {json}")

@@ -5,6 +5,7 @@ import sys
 import time
 from random import Random
 from statistics import median
+from typing import NamedTuple
 
 from gateway.core.actions import Ask, Done, Send
 from gateway.core.failover import Failover
@@ -28,11 +29,19 @@ REPEATS = 7
 IMPORT = "from time import perf_counter as now; began = now(); import gateway.cli; print(now() - began)"
 
 
-def decision_time(decisions: int = 5000) -> float:
-    """Microseconds, the median of several repeats: from the request to a permit, and the outcome back to health."""
+class CoreTime(NamedTuple):
+    """Microseconds: from the request to the permit of one call; and from its outcome back to health."""
+
+    decision: float
+    settling: float
+
+
+def core_time(decisions: int = 5000) -> CoreTime:
+    """The medians of several repeats."""
     health, budget, rng = HealthTable(BreakerSettings(), Random(0)), RetryBudget(RetryBudgetSettings()), Random(0)
     ask = _ask()
-    return median(_decide(ask, health, budget, rng, decisions) for _ in range(REPEATS)) * 1e6
+    runs = [_decide(ask, health, budget, rng, decisions) for _ in range(REPEATS)]
+    return CoreTime(median(run.decision for run in runs), median(run.settling for run in runs))
 
 
 def import_time() -> float:
@@ -42,15 +51,19 @@ def import_time() -> float:
     return median(map(float, runs)) * 1000
 
 
-def _decide(ask: Ask, health: HealthTable, budget: RetryBudget, rng: Random, decisions: int) -> float:
-    began = time.perf_counter()
+def _decide(ask: Ask, health: HealthTable, budget: RetryBudget, rng: Random, decisions: int) -> CoreTime:
+    clock = time.perf_counter
+    deciding = settling = 0.0
+    began = clock()
     for index in range(decisions):
-        now = began + index * 0.001
+        now, start = began + index * 0.001, clock()
         failover = Failover(ask, health, budget, rng)
         action = failover.start(now)
+        decided = clock()
         assert isinstance(action, Send)
         failover.receive(Done(Usage(100, 200)), now + 0.5)
-    return (time.perf_counter() - began) / decisions
+        deciding, settling = deciding + decided - start, settling + clock() - decided
+    return CoreTime(deciding / decisions * 1e6, settling / decisions * 1e6)
 
 
 def _ask() -> Ask:

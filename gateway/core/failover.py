@@ -275,7 +275,8 @@ class Failover:
         assert self._may_continue(), "after Commit another call only continues"
         self._retry_at = None
         deployment = permit.deployment
-        self.fell_back = self.fell_back or any(id_ != deployment.id for id_ in self._failed)
+        if self._failed and not self.fell_back:
+            self.fell_back = any(id_ != deployment.id for id_ in self._failed)
         timeouts = deployment.timeouts
         # Before anything has reached the app, leave half of what remains to whoever comes next.
         share = 0.5 if self._someone_else(deployment) else 1.0
@@ -300,8 +301,13 @@ class Failover:
         return "prefill" if permit.deployment.prefill and not permit.health.refuses_prefill else "instruct"
 
     def _someone_else(self, deployment: Deployment) -> bool:
-        left = self.ask.route.attempts - len(self.attempts)
-        return left > 1 and any(other.id != deployment.id for other in self._untried())
+        if self.ask.route.attempts - len(self.attempts) <= 1:
+            return False
+        failed = self._failed
+        return any(
+            other is not deployment and other.id not in failed and self._has_room(other)
+            for other in self._candidates.deployments
+        )
 
     def _has_room(self, deployment: Deployment) -> bool:
         if self._more_context_than is None:

@@ -44,6 +44,8 @@ class Window:
 
     def _advance(self, now: float) -> int:
         epoch = int(now / self._width)
+        if epoch == self._epoch:
+            return epoch % BUCKETS
         for stale in range(max(self._epoch + 1, epoch - BUCKETS + 1), epoch + 1):
             bucket = self._buckets[stale % BUCKETS]
             self.calls -= bucket[0]

@@ -62,15 +62,18 @@ def _wrong_choices(request: Request, choices: list[Any]) -> Outcome | None:
     if not all(isinstance(choice, dict) for choice in choices):
         return malformed("a choice is not an object")
     expected = expected_choices(request)
-    if sorted(_indices(choices)) != list(range(len(choices))) or len(choices) != expected:
+    if len(choices) != expected or not _in_place(choices):
         return invalid(f"{len(choices)} choices for {expected}, or two with one index")
     check = _wrong_text if request.endpoint == "completions" else _wrong_message
     return next((wrong for choice in choices if (wrong := check(request, choice))), None)
 
 
-def _indices(choices: list[Any]) -> list[int]:
+def _in_place(choices: list[Any]) -> bool:
+    """Has each its own index, from 0 up, in whatever order?"""
+    if len(choices) == 1:
+        return choices[0].get("index", 0) in (0, None)
     given = [choice.get("index", place) for place, choice in enumerate(choices)]
-    return [index if isinstance(index, int) else -1 for index in given]
+    return sorted(index if isinstance(index, int) else -1 for index in given) == list(range(len(choices)))
 
 
 def _wrong_text(request: Request, choice: dict[str, Any]) -> Outcome | None:
@@ -89,10 +92,10 @@ def _wrong_message(request: Request, choice: dict[str, Any]) -> Outcome | None:
     if not isinstance(message, dict):
         return malformed("a choice has no message")
     content, calls = message.get("content"), message.get("tool_calls") or []
-    if not isinstance(content, str | list | None) or not isinstance(calls, list):
+    if not (content is None or isinstance(content, (str, list))) or not isinstance(calls, list):
         return malformed("content is not text, or tool_calls is not a list")
     function = message.get("function_call")
-    if not isinstance(function, dict | None):
+    if function is not None and not isinstance(function, dict):
         return malformed("function_call is not an object")
     parts = isinstance(content, list) and bool(content)
     anything = parts or bool(calls) or is_text(content) or any(message.get(name) for name in _SAID)
@@ -113,8 +116,9 @@ def _call(call: Any) -> tuple[str, str, Any]:
 def _refuses(choice: dict[str, Any]) -> bool:
     message = choice.get("message")
     message = message if isinstance(message, dict) else choice
-    empty = not (is_text(message.get("content")) or is_text(message.get("text")) or message.get("tool_calls"))
-    return empty and (choice.get("finish_reason") == "content_filter" or bool(message.get("refusal")))
+    if choice.get("finish_reason") != "content_filter" and not message.get("refusal"):
+        return False
+    return not (is_text(message.get("content")) or is_text(message.get("text")) or message.get("tool_calls"))
 
 
 def _not_json(body: bytes) -> str:

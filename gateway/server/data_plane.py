@@ -43,7 +43,7 @@ class DataPlane:
         try:
             await self._route(scope, headers, own_id, receive, responder)
         except GatewayError as error:
-            gateway.metrics.refused.of(error.code).inc()
+            gateway.metrics.refused.add(error.code)
             await responder.error(error)
         except ClientLeft:
             pass
@@ -97,7 +97,7 @@ class DataPlane:
 
     def _shed(self) -> None:
         if self._gateway.in_flight > self._gateway.settings.max_concurrency:
-            self._gateway.metrics.shed.inc()
+            self._gateway.metrics.shed.add()
             message = "The gateway is at its concurrency bound. Try again in a moment."
             raise GatewayError(503, "gateway_overloaded", message, final=False, retry_after=RETRY_WHEN_SHED)
 

@@ -109,9 +109,7 @@ class Exchange:
 
     async def run(self, connection: Connection) -> None:
         """To the end, whatever happens: the permit is returned and the decision recorded also if the client leaves."""
-        task = asyncio.current_task()
-        assert task is not None
-        connection.on_leave = lambda: self._leave(task)
+        connection.on_leave = self._leave
         try:
             self._finish = await self._pursue()
             await self._conclude(self._finish)
@@ -126,10 +124,10 @@ class Exchange:
             if not self._recorded:
                 self._abandon()
 
-    def _leave(self, task: asyncio.Task[None]) -> None:
+    def _leave(self) -> None:
         if not self._responder.ended:
             self._client_gone = True
-            task.cancel()
+            self._patience.task.cancel()
 
     # -- actions -----------------------------------------------------------------------------------------------
 

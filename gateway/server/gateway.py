@@ -96,7 +96,7 @@ class Gateway:
 
     def _on_swap(self, old: Snapshot, new: Snapshot) -> None:
         self._adopt(new)
-        self.metrics.reloads.inc()
+        self.metrics.reloads.add()
         self.log.info("config reloaded", revision=new.revision, before=old.revision)
         if (new.ledger_url, new.state_url) != (old.ledger_url, old.state_url):
             self.log.warning("the ledger and the shared state stay where they are until a restart")
@@ -109,7 +109,7 @@ class Gateway:
         self.metrics.revision(snapshot.revision)
 
     def _on_refused(self, problems: list[Problem]) -> None:
-        self.metrics.reload_failures.inc()
+        self.metrics.reload_failures.add()
         self.log.error("config refused", serving=self.live.revision, problems=[str(problem) for problem in problems])
 
     def _on_transition(self, transition: Transition) -> None:

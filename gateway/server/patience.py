@@ -49,11 +49,11 @@ class Deadlines:
 class Patience:
     """Of one task. Its waits do not nest."""
 
-    __slots__ = ("_deadlines", "_expired", "_task", "by")
+    __slots__ = ("_deadlines", "_expired", "by", "task")
 
     def __init__(self, deadlines: Deadlines, task: "asyncio.Task[None]") -> None:
         self._deadlines = deadlines
-        self._task = task
+        self.task = task
         self._expired = False
         self.by = math.inf
 
@@ -66,7 +66,7 @@ class Patience:
             if not self._expired:
                 raise
             self._expired = False
-            self._task.uncancel()
+            self.task.uncancel()
             raise TimeoutError from None
         finally:
             self.by = math.inf
@@ -74,7 +74,7 @@ class Patience:
     def expire(self) -> None:
         self.by = math.inf
         self._expired = True
-        self._task.cancel()
+        self.task.cancel()
 
     def close(self) -> None:
         self._deadlines.forget(self)

@@ -35,8 +35,8 @@ decisions = Table(
     Index("decisions_id", "id", unique=True),
     Index("decisions_request_id", "request_id"),
     Index("decisions_at", "at"),
-    Index("decisions_workflow", "workflow", "at"),
-    Index("decisions_route", "route", "at"),
+    # None on workflow and route: there are few of them, so the newest of each are found by time soon enough, and each
+    # index is paid for with every request.
     Index("decisions_outcome", "outcome", "at"),
     sqlite_autoincrement=True,
 )

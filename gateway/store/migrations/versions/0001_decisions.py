@@ -11,8 +11,6 @@ depends_on = None
 INDEXES = {
     "decisions_request_id": ["request_id"],
     "decisions_at": ["at"],
-    "decisions_workflow": ["workflow", "at"],
-    "decisions_route": ["route", "at"],
     "decisions_outcome": ["outcome", "at"],
 }
 
