@@ -82,11 +82,12 @@ def emulate(
     config: Annotated[Path, typer.Option(help="vendors are read from its loopback base_urls")] = DEFAULT_CONFIG,
     control_port: Annotated[int, typer.Option(help="where faults are switched")] = 9100,
     instant: Annotated[bool, typer.Option("--instant", help="answer at once, without a vendor's pace")] = False,
+    lifeline: Annotated[bool, typer.Option("--lifeline", hidden=True)] = False,
 ) -> None:
     """Run emulated vendors: real servers on loopback that misbehave on request."""
     from gateway.server.start import run_emulator
 
-    raise typer.Exit(run_emulator(config, control_port, instant=instant))
+    raise typer.Exit(run_emulator(config, control_port, instant=instant, lifeline=lifeline))
 
 
 @keys.command("new")

@@ -87,20 +87,21 @@ def _announce(settings: Settings, data: socket.socket, live: Live, admin: socket
 
 
 @contextlib.contextmanager
-def emulator(config: Path, *, instant: bool = False, control_port: int = CONTROL_PORT) -> Iterator[str]:
-    """Emulated vendors in a process of their own, as real vendors would be. Yields the address of their control."""
-    command = [sys.executable, "-m", "gateway", "emulate", "--config", str(config), "--control-port", str(control_port)]
-    process = subprocess.Popen([*command, *(["--instant"] if instant else [])], start_new_session=True)  # noqa: S603
-    control = f"http://127.0.0.1:{control_port}"
+def emulator(config: Path) -> Iterator[None]:
+    """Emulated vendors in a process of their own, as real vendors would be. Raises OSError if they do not start."""
+    options = ["--config", str(config), "--control-port", str(CONTROL_PORT), "--lifeline"]
+    command = [sys.executable, "-m", "gateway", "emulate", *options]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
     try:
-        _wait_for(f"{control}/vendors", process)
-        yield control
+        _wait_for(f"http://127.0.0.1:{CONTROL_PORT}/vendors", process)
+        yield
     finally:
         process.terminate()
         process.wait()
 
 
-def run_emulator(config: Path, control_port: int, *, instant: bool) -> int:
+def run_emulator(config: Path, control_port: int, *, instant: bool, lifeline: bool) -> int:
+    """Serve until told to stop; with a `lifeline`, until standard input ends, as it does with a parent's death."""
     snapshot, problems = load(config, os.environ)
     if snapshot is None:
         return _complain(1, *(str(problem) for problem in problems if problem.severity == "error"))
@@ -115,6 +116,8 @@ def run_emulator(config: Path, control_port: int, *, instant: bool) -> int:
         stop = asyncio.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+        if lifeline:
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
         await serve_vendors(vendors, "127.0.0.1", control_port, stop=stop)
 
     try:
