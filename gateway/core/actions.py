@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from gateway.core.health import CallPermit
 from gateway.core.model import Allow, Deployment, Need, Route
-from gateway.core.outcome import NO_USAGE, Outcome, Usage
+from gateway.core.outcome import CLIENT_GONE, NO_USAGE, Outcome, Usage
 
 Mode = Literal["fresh", "prefill", "instruct"]
 
@@ -90,7 +90,10 @@ class Woke:
 
 
 class ClientGone(NamedTuple):
+    """There is nobody to answer any more; `outcome` says whose doing that was."""
+
     usage: Usage = NO_USAGE
+    outcome: Outcome = CLIENT_GONE
 
 
 Event = FirstToken | Done | Failed | Woke | ClientGone

@@ -42,7 +42,7 @@ from gateway.core.decision import Attempt, Rejected
 from gateway.core.health import RAMPING, CallPermit, HealthTable
 from gateway.core.limits import RetryBudget, backoff
 from gateway.core.model import Deployment
-from gateway.core.outcome import CLIENT_GONE, OK, Kind, Outcome, Usage
+from gateway.core.outcome import OK, Kind, Outcome, Usage
 from gateway.core.policy import POLICIES
 
 PATIENCE = 10.0
@@ -105,8 +105,8 @@ class Failover:
     def abandon(self, event: ClientGone, now: float) -> Finish:
         """At any time, also before the start: the client has left."""
         if self._call:
-            self._settle(CLIENT_GONE, event.usage, now)
-        return self._finish(CLIENT_GONE)
+            self._settle(event.outcome, event.usage, now)
+        return self._finish(event.outcome)
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:

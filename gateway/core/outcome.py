@@ -43,6 +43,7 @@ class Kind(Enum):
     REFUSED = "refused"  # content policy
     DEADLINE = "deadline"  # the caller's own deadline was too short
     CLIENT_GONE = "client_gone"
+    ABANDONED = "abandoned"  # the gateway stopped, or failed itself, before there was an end
     NO_CANDIDATE = "no_candidate"  # nothing was called: no deployment is allowed, able and available
 
 
@@ -82,6 +83,7 @@ RULES: dict[Kind, Rule] = {
     Kind.REFUSED: Rule(False, True, Signal.NEUTRAL),  # only where the route says so; core/failover.py sees to it
     Kind.DEADLINE: Rule(False, True, Signal.NEUTRAL),
     Kind.CLIENT_GONE: Rule(False, False, Signal.NEUTRAL),
+    Kind.ABANDONED: Rule(False, False, Signal.NEUTRAL),
     Kind.NO_CANDIDATE: Rule(False, False, Signal.NEUTRAL),
 }
 
@@ -106,6 +108,7 @@ class Outcome:
 
 OK = Outcome(Kind.OK)
 CLIENT_GONE = Outcome(Kind.CLIENT_GONE, "the client closed the connection")
+ABANDONED = Outcome(Kind.ABANDONED, "the gateway gave up")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,15 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and not value.isspace()
 
 
+def words(content: Any) -> str:
+    """What content says: text, or the parts of type text among others (some vendors send their thoughts as parts)."""
+    if isinstance(content, str):
+        return content
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    said = [part.get("text") for part in parts if part.get("type") == "text"]
+    return "".join(word for word in said if isinstance(word, str))
+
+
 def expected_choices(request: Request) -> int:
     """Of a completion there are `n` for each prompt."""
     return request.choices * max(1, count(request, "prompt") if request.endpoint == "completions" else 1)

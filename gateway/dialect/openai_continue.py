@@ -12,6 +12,8 @@ import msgspec
 import orjson
 
 from gateway.core.outcome import Usage
+from gateway.dialect.openai_answer import words
+from gateway.dialect.openai_reply import read_usage
 from gateway.dialect.openai_request import Request
 
 INSTRUCTION = (
@@ -85,16 +87,15 @@ def first_text(chunk: dict[str, Any]) -> str:
     """What a chunk says in its only choice."""
     choices = chunk.get("choices")
     delta = choices[0].get("delta") if choices else None
-    text = delta.get("content") if isinstance(delta, dict) else None
-    return text if isinstance(text, str) else ""
+    return words(delta.get("content")) if isinstance(delta, dict) else ""
 
 
 def rewrite(chunk: dict[str, Any], text: str, id_: str, created: int) -> bytes:
     """The chunk as part of the stream that was begun: same id and created; `model` stays what serves now."""
     chunk["id"], chunk["created"] = id_, created
     choices = chunk.get("choices")
-    if choices and isinstance(choices[0].get("delta"), dict):
-        delta = choices[0]["delta"]
+    if choices:
+        delta = choices[0]["delta"] = choices[0].get("delta") or {}
         delta.pop("role", None)
         if text or "content" in delta:
             delta["content"] = text
@@ -110,6 +111,7 @@ def add_usage(chunk: dict[str, Any], earlier: Usage) -> None:
     """Both legs are billed: the usage event counts both."""
     usage = chunk.get("usage")
     if isinstance(usage, dict):
-        usage["prompt_tokens"] = usage.get("prompt_tokens", 0) + earlier.input_tokens
-        usage["completion_tokens"] = usage.get("completion_tokens", 0) + earlier.output_tokens
+        own = read_usage(usage)
+        usage["prompt_tokens"] = own.input_tokens + earlier.input_tokens
+        usage["completion_tokens"] = own.output_tokens + earlier.output_tokens
         usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]

@@ -103,7 +103,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
 def classify_event(payload: dict[str, Any]) -> Outcome:
     """What an error event inside a 200 stream means."""
     error = payload.get("error", payload)
-    error = error if isinstance(error, dict) else {"message": str(error)}
+    error = error if isinstance(error, dict) else {"message": error if isinstance(error, str) else ""}
     code, said = error.get("code"), _read(error)
     status = code if isinstance(code, int) and 400 <= code < 600 else 0
     kind = _kind(status, said, b"{") if status else _kind_by_words(said)
@@ -128,7 +128,10 @@ def message_of(body: bytes) -> str:
     """What a vendor says in an error body of any shape; "" if nothing. It may quote the prompt: not for the record."""
     error = _error_object(body) or {}
     said = error.get("message") or error.get("detail") or ""
-    return said if isinstance(said, str) else orjson.dumps(said).decode()
+    try:
+        return said if isinstance(said, str) else orjson.dumps(said).decode()
+    except TypeError:  # nested beyond what can be written again
+        return ""
 
 
 def is_openai_error(body: bytes) -> bool:
@@ -215,7 +218,7 @@ def _error_object(body: bytes) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
     error = value.get("error", value)
-    return error if isinstance(error, dict) else {"message": str(error)}
+    return error if isinstance(error, dict) else {"message": error if isinstance(error, str) else ""}
 
 
 def _detail(error: dict[str, Any]) -> str:
@@ -236,7 +239,7 @@ def _read(error: dict[str, Any]) -> _Said:
 
 
 def _joined(parts: list[Any]) -> str:
-    return " ".join(str(part) for part in parts if part).lower()
+    return " ".join(str(part) for part in parts if isinstance(part, str | int)).lower()
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

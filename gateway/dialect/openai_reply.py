@@ -11,7 +11,7 @@ import msgspec
 import orjson
 
 from gateway.core.outcome import NO_USAGE, OK, Kind, Outcome, Usage
-from gateway.dialect.openai_answer import Said, count, expected_choices, invalid, is_text, wrong_answer
+from gateway.dialect.openai_answer import Said, count, expected_choices, invalid, is_text, words, wrong_answer
 from gateway.dialect.openai_error import classify_event, is_error
 from gateway.dialect.openai_request import Request
 
@@ -97,10 +97,10 @@ def _wrong_message(request: Request, choice: dict[str, Any]) -> Outcome | None:
     function = message.get("function_call")
     if function is not None and not isinstance(function, dict):
         return malformed("function_call is not an object")
-    parts = isinstance(content, list) and bool(content)
-    anything = parts or bool(calls) or is_text(content) or any(message.get(name) for name in _SAID)
+    text = words(content)
+    anything = is_text(text) or bool(calls) or any(message.get(name) for name in _SAID)
     arguments = function.get("arguments", "") if isinstance(function, dict) else None
-    said = Said(anything, content if isinstance(content, str) else "", tuple(map(_call, calls)), arguments)
+    said = Said(anything, text, tuple(map(_call, calls)), arguments)
     return wrong_answer(request, said, choice.get("finish_reason"))
 
 
@@ -118,7 +118,7 @@ def _refuses(choice: dict[str, Any]) -> bool:
     message = message if isinstance(message, dict) else choice
     if choice.get("finish_reason") != "content_filter" and not message.get("refusal"):
         return False
-    return not (is_text(message.get("content")) or is_text(message.get("text")) or message.get("tool_calls"))
+    return not (is_text(words(message.get("content"))) or is_text(message.get("text")) or message.get("tool_calls"))
 
 
 def _not_json(body: bytes) -> str:
@@ -153,7 +153,7 @@ _embeddings = msgspec.json.Decoder(_Embeddings)
 def _judge_embeddings(request: Request, body: bytes) -> Judgement:
     try:
         reply = _embeddings.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Judgement(malformed(_not_json(body)))
     if reply.error:
         return Judgement(classify_event({"error": reply.error}))

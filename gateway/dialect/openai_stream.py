@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from gateway.core.outcome import NO_USAGE, Kind, Outcome, Usage
-from gateway.dialect.openai_answer import Said, expected_choices, invalid, wrong_answer, wrong_tool
+from gateway.dialect.openai_answer import Said, expected_choices, invalid, words, wrong_answer, wrong_tool
 from gateway.dialect.openai_error import classify_event, is_error
 from gateway.dialect.openai_reply import malformed, read_usage
 from gateway.dialect.openai_request import Request
@@ -251,8 +251,7 @@ class StreamJudge:
 
     def _speaks_in_parts(self, state: _Choice, index: int, parts: list[Any]) -> Outcome | None:
         """Some vendors send thoughts and words as parts of different types."""
-        words = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
-        text = "".join(word for word in words if isinstance(word, str))
+        text = words(parts)
         if text:
             return self._speaks(state, index, text)
         self._advance()

@@ -3,6 +3,7 @@
 No framework stands in the request path: each of its conveniences costs more than the whole of what happens here.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from random import Random
@@ -47,8 +48,13 @@ class DataPlane:
             await responder.error(error)
         except ClientLeft:
             pass
+        except asyncio.CancelledError:  # the time to finish is over
+            if responder.status:
+                scope[CONNECTION].abort()
+            else:
+                await responder.error(GatewayError(503, "draining", "The gateway is stopping.", final=False))
         except Exception:
-            gateway.log.exception("internal error", request_id=own_id)
+            gateway.log.exception("internal error", id=own_id, request_id=responder.request_id)
             if responder.status:
                 raise  # the head is out: only a broken connection is honest now
             await responder.error(GatewayError(500, "internal_error", "The gateway failed; the failure is in its log."))

@@ -29,7 +29,7 @@ from gateway.core.decision import Decision, StreamEnding
 from gateway.core.failover import Failover
 from gateway.core.health import HealthTable
 from gateway.core.limits import RetryBudget
-from gateway.core.outcome import NO_USAGE, Kind, Outcome, Usage
+from gateway.core.outcome import ABANDONED, CLIENT_GONE, NO_USAGE, Kind, Outcome, Usage
 from gateway.dialect.openai_continue import continuation_body
 from gateway.dialect.openai_error import classify
 from gateway.dialect.openai_reply import judge
@@ -57,6 +57,10 @@ class Connection(Protocol):
     """The client's, which tells when it is lost."""
 
     on_leave: Callable[[], None] | None
+
+    def abort(self) -> None:
+        """Now, whatever is still to be sent."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,9 @@ class Exchange:
         try:
             self._finish = await self._pursue()
             await self._conclude(self._finish)
-        except TimeoutError:
-            pass  # a client that does not read its answer must not hold a vendor and a place for ever
+        except TimeoutError:  # a client that does not read its answer must not hold a vendor and a place for ever
+            self._client_gone = True
+            connection.abort()
         except asyncio.CancelledError:
             if not self._client_gone:
                 raise
@@ -238,6 +243,7 @@ class Exchange:
         judge = relay.judge
         held: list[bytes] = []
         flowing = False
+        finished_by: float | None = None
         by = send.first_token_by
         while not judge.ended:
             data = await self._next(reply, by)
@@ -245,7 +251,7 @@ class Exchange:
                 return self._broken(relay, self._late(data, by, send, flowing), flowing)
             progress = judge.progress
             held += judge.end_of_body() if isinstance(data, Outcome) or not data else judge.feed(data)
-            if not flowing and judge.refused and self._refusals_fall_back:
+            if not flowing and judge.refused and (self._refusals_fall_back or send.mode != "fresh"):
                 return Failed(REFUSAL, judge.spent())
             if not flowing and judge.meaningful and not judge.failure:
                 await self._commit(send)
@@ -255,8 +261,10 @@ class Exchange:
                 held.clear()
             if judge.failure:
                 return self._broken(relay, judge.failure, flowing)
-            if judge.progress != progress or judge.finished:  # from now: the time that the app took is not the vendor's
-                by = min(self._services.clock() + (AFTER_FINISH if judge.finished else send.stall), send.finish_by)
+            if judge.progress != progress:  # from now: the time that the app took is not the vendor's
+                by = min(self._services.clock() + send.stall, send.finish_by)
+            if judge.finished and finished_by is None:
+                finished_by = by = min(self._services.clock() + AFTER_FINISH, send.finish_by)
         await self._next(reply, self._services.clock() + DRAIN)  # read to the end, so that the connection is kept
         return Done(judge.spent())
 
@@ -311,7 +319,8 @@ class Exchange:
         """The client has left, the process is stopping, or we failed: return the permit, write down what happened."""
         if self._finish is None:
             usage = self._relay.judge.spent() if self._relay else NO_USAGE
-            self._finish = self._failover.abandon(ClientGone(usage), self._services.clock())
+            outcome = CLIENT_GONE if self._client_gone else ABANDONED
+            self._finish = self._failover.abandon(ClientGone(usage, outcome), self._services.clock())
         if self._responder.status:
             self._ending = "aborted"
         self._record(self._finish)

@@ -1,6 +1,7 @@
 """The composition root: one object holds what a worker needs, and starts and stops it in order."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from random import Random
@@ -14,7 +15,7 @@ from gateway.core.limits import RetryBudget
 from gateway.core.model import Snapshot
 from gateway.server.drive import Services
 from gateway.server.heartbeat import Heartbeats
-from gateway.server.log import make_log, request_lines
+from gateway.server.log import SinkHandler, make_log, request_lines
 from gateway.server.metrics import Metrics
 from gateway.server.patience import Deadlines
 from gateway.server.sink import Sink
@@ -34,6 +35,8 @@ class Gateway:
         self.open_house = settings.loopback
         self.sink = Sink(sys.stderr.buffer)
         self.log = make_log(settings.log_level, self.sink)
+        server_log = logging.getLogger("uvicorn.error")
+        server_log.handlers, server_log.propagate = [SinkHandler(self.sink)], False
         self._write_line = request_lines(settings.log_level, self.sink)
         self.metrics = Metrics()
         loop = asyncio.get_running_loop()

@@ -21,6 +21,7 @@ def make_log(level: str, sink: Sink) -> Log:
         processors=[
             structlog.processors.add_log_level,
             _add_time,
+            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(serializer=_serialize),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -39,6 +40,18 @@ class _Lines:
         self._sink.write(line + b"\n")
 
     debug = info = warning = error = exception = critical = msg
+
+
+class SinkHandler(logging.Handler):
+    """What the HTTP server has to say goes the same way."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__(logging.WARNING)
+        self._sink = sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = {"event": record.getMessage(), "level": record.levelname.lower(), "timestamp": datetime.now(UTC)}
+        self._sink.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def request_lines(level: str, sink: Sink) -> Callable[[Decision], None]:

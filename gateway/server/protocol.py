@@ -69,6 +69,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + head + b"content-length: %d\r\n\r\n" % len(body) + body)
         self.transport.close()
 
+    def abort(self) -> None:
+        """Now, whatever is still to be sent."""
+        self.transport.abort()
+
     def _refuse(self, status: int, code: str, message: str) -> None:
         self._refusal = (status, code, message)
 

@@ -14,6 +14,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+PIECE = 256 * 1024
 LONGEST_RETRY_AFTER = 120  # the official SDKs do not retry at all when told to wait longer
 
 _JSON: Headers = [(b"content-type", b"application/json")]
@@ -41,8 +42,12 @@ class Responder:
     async def whole(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         extra = [(b"content-length", b"%d" % len(body))]
         await self._start(status, [*_JSON, *extra, *_encoded(headers)])
+        rest = memoryview(body)
+        while len(rest) > PIECE:  # so that an app that does not read fills no memory here
+            await self._send({"type": "http.response.body", "body": bytes(rest[:PIECE]), "more_body": True})
+            rest = rest[PIECE:]
         self.ended = True
-        await self._send({"type": "http.response.body", "body": body})
+        await self._send({"type": "http.response.body", "body": bytes(rest)})
 
     async def error(self, error: GatewayError, headers: Mapping[str, str] | None = None) -> None:
         extra = dict(headers or {})

@@ -57,16 +57,18 @@ async def serve(
 
     `lifeline`: a file descriptor whose end means the same.
     """
+    loop = asyncio.get_running_loop()
     gateway = Gateway(settings, live)
     drain = max(1, round(settings.drain_timeout))
     data = _Server(_config(DataPlane(gateway), bounded(settings), drain))
     admin = _Server(_config(admin_app(gateway), "httptools", 1))
 
     def stop() -> None:
+        if lifeline is not None:
+            loop.remove_reader(lifeline)  # at its end it would be readable for ever
         gateway.draining = True
         data.should_exit = True
 
-    loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGINT, stop)
     if lifeline is not None:

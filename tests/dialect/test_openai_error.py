@@ -195,3 +195,13 @@ def test_our_own_error_is_in_the_dialect() -> None:
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b'{"error": "text"}', b'{"error": {}}', b'{"message": "m"}'])
 def test_what_is_not_an_openai_error(answer: bytes) -> None:
     assert not is_openai_error(answer)
+
+
+@pytest.mark.parametrize("depth", [200, 300, 900])
+def test_an_error_nested_without_end_is_an_error_like_any_other(depth: int) -> None:
+    nested = b"[" * depth + b"]" * depth
+    for member in (b"message", b"detail", b"error"):
+        answer = b'{"%b":%b}' % (member, nested)
+        assert classify(422, {}, answer).kind is Kind.BAD_REQUEST
+        assert classify(500, {}, answer).kind is Kind.SERVER_ERROR
+        assert isinstance(message_of(answer), str)

@@ -314,3 +314,22 @@ def test_there_is_a_vector_for_each_input(given: str, vectors: int, kind: Kind) 
     assert isinstance(request, Request)
     data = ",".join('{"embedding":[1.0]}' for _ in range(vectors))
     assert judge(request, b'{"data":[%s],"model":"m"}' % data.encode()).outcome.kind is kind
+
+
+def test_parts_are_judged_as_the_words_they_hold() -> None:
+    def parts(text: str) -> bytes:
+        message = {"content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": text}]}
+        return choices({"index": 0, "message": message, "finish_reason": "stop"})
+
+    schema = {"type": "json_object"}
+    assert judge(request(stream=False), parts("words")).outcome is OK
+    assert judge(request(stream=False), parts(" ")).outcome.kind is Kind.INVALID_OUTPUT
+    assert judge(request(stream=False, response_format=schema), parts("no json")).outcome.kind is Kind.INVALID_OUTPUT
+    assert judge(request(stream=False, response_format=schema), parts("{}")).outcome is OK
+
+
+def test_a_vector_nested_without_end() -> None:
+    asked = parse("embeddings", b'{"model":"m","input":"a"}')
+    assert isinstance(asked, Request)
+    answer = b'{"data":[{"embedding":%b}]}' % (b"[" * 5000 + b"]" * 5000)
+    assert judge(asked, answer).outcome.kind in (Kind.MALFORMED, Kind.INVALID_OUTPUT)

@@ -150,7 +150,7 @@ async def test_on_sigterm_a_stream_that_does_not_end_is_given_up(tmp_path: Path)
         assert await asyncio.wait_for(house.gateway.process.wait(), 5) == 0
         await until(lambda: house.first.open_streams == 0)
         (decision,) = await house.decisions()
-        assert (decision.outcome, decision.stream_ending) == ("client_gone", "aborted")
+        assert (decision.outcome, decision.stream_ending) == ("abandoned", "aborted")
 
 
 # -- the other commands ----------------------------------------------------------------------------------------------

@@ -71,7 +71,10 @@ def test_a_full_disk_is_survived_and_healed(tmp_path: Path) -> None:
     count = 5000
     output, _ = child("full", tmp_path, "r", count).communicate(timeout=60)
     *changes, last = json.loads(output)
-    assert [status["state"] for status in changes] == ["degraded", "ok"]
+    states = [status["state"] for status in changes]
+    # At the very edge a small batch may still fit between two that do not.
+    assert states == ["degraded", "ok"] * (len(states) // 2)
+    assert states
     assert "disk" in changes[0]["last_error"]
     assert (last["written"], last["waiting"], last["spooled"], last["lost"]) == (count, 0, 0, 0)
     assert rows(tmp_path, "r") == list(range(count))
