@@ -295,3 +295,10 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body(house: Rig) -> Non
         await wire.send(chat()[:-10])
     assert (await house.post(ask())).status_code == 200
     assert len(house.first.seen) == 1
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "1.5", "9" * 5000])
+async def test_bad_deadlines(house: Rig, value: str) -> None:
+    reply = await house.post(ask(), x_gateway_deadline_ms=value)
+    assert reply.status_code == 400
+    assert error_of(reply.content)["code"] == "invalid_header"

@@ -119,3 +119,25 @@ async def _read_with_a_pause(house: Rig) -> None:
     decision = await house.decision("slowly")
     assert (decision.outcome, [attempt.outcome for attempt in decision.attempts]) == ("ok", ["ok"])
     assert begun
+
+
+async def test_a_large_answer_that_nobody_reads_is_let_go(tmp_path: Path) -> None:
+    async with rig(tmp_path) as house:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", house.port))
+        sock.setblocking(False)
+        _, writer = await asyncio.open_connection(sock=sock, limit=1024)
+        body = orjson.dumps(ask(100_000))
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {house.sdk.api_key}\r\n"
+        head += f"x-gateway-deadline-ms: 1500\r\nx-request-id: unread\r\ncontent-length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        health: dict[str, int] = {}
+
+        async def idle() -> bool:
+            health.update(await house.health())
+            return not health["in_flight"]
+
+        await until_async(idle)
+        assert (await house.decision("unread")).status in (0, 200)
+        writer.close()
