@@ -141,4 +141,4 @@ def _allow(entry: AllowEntry) -> Allow:
 
 
 def _key(entry: KeyEntry) -> Key:
-    return Key(entry.id, entry.sha256.lower(), entry.workflow, frozenset(entry.workflows), entry.may_explain)
+    return Key(entry.id, entry.sha256.lower(), entry.workflow, frozenset(entry.workflows))

@@ -193,7 +193,6 @@ class KeyEntry(Section):
     )
     workflow: Name = Field(description="The workflow whose key this is")
     workflows: list[Name] = Field(default=[], description="Others that the header x-gateway-workflow may name with it")
-    may_explain: Flag = Field(default=False, description="May ask for the decision with x-gateway-explain: 1")
 
 
 class Config(Section):

@@ -173,7 +173,6 @@ class Key:
     sha256: str
     workflow: str
     workflows: frozenset[str] = frozenset()
-    may_explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

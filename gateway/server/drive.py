@@ -317,13 +317,15 @@ class Exchange:
 
     def _abandon(self) -> None:
         """The client has left, the process is stopping, or we failed: return the permit, write down what happened."""
+        outcome = CLIENT_GONE if self._client_gone else ABANDONED
         if self._finish is None:
             usage = self._relay.judge.spent() if self._relay else NO_USAGE
-            outcome = CLIENT_GONE if self._client_gone else ABANDONED
-            self._finish = self._failover.abandon(ClientGone(usage, outcome), self._services.clock())
+            finish = self._failover.abandon(ClientGone(usage, outcome), self._services.clock())
+        else:
+            finish = self._finish._replace(outcome=outcome)  # there was an answer, but the app has not got it whole
         if self._responder.status:
             self._ending = "aborted"
-        self._record(self._finish)
+        self._record(finish)
 
     def _headers(self, deployment: str, vendor: str) -> dict[str, str]:
         under_way = self._relay is not None and bool(deployment)

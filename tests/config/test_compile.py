@@ -50,7 +50,7 @@ workflows:
     value: {usd_per_minute: 40}
   research: {owner: research@example.com}
 keys:
-  - {id: k, sha256: "ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB", workflow: triage, workflows: [research], may_explain: true}
+  - {id: k, sha256: "ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB", workflow: triage, workflows: [research]}
 breaker: {consecutive: 3, failure_share: 40%, window: 30s}
 retry_budget: {share: 10%, floor: 1}
 ledger: {url: "sqlite:///other.db"}
@@ -100,7 +100,7 @@ def test_routes_workflows_keys_and_machinery(tmp_path: Path) -> None:
     assert triage.allow == Allow({"vendor": frozenset({"acme"}), "jurisdiction": frozenset({"US", "EU"})})
     assert (triage.slo, triage.usd_per_minute) == (Slo(0.995, 2.0), 40.0)
     assert (research.criticality, research.routes, research.allow, research.slo) == ("medium", set(), Allow(), Slo())
-    assert snapshot.keys == (Key("k", "ab" * 32, "triage", frozenset({"research"}), may_explain=True),)
+    assert snapshot.keys == (Key("k", "ab" * 32, "triage", frozenset({"research"})),)
     assert snapshot.breaker == BreakerSettings(consecutive=3, failure_share=0.4, window=30.0)
     assert snapshot.retry_budget == RetryBudgetSettings(0.1, 1)
     assert (snapshot.ledger_url, snapshot.state_url) == ("sqlite:///other.db", "memory://")

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.emulator.fault import Fault
 from gateway.emulator.server import Pacing, VendorSettings
 from gateway.settings import Settings
 from tests.polling import until, until_async
@@ -151,6 +152,20 @@ async def test_on_sigterm_a_stream_that_does_not_end_is_given_up(tmp_path: Path)
         await until(lambda: house.first.open_streams == 0)
         (decision,) = await house.decisions()
         assert (decision.outcome, decision.stream_ending) == ("abandoned", "aborted")
+
+
+async def test_on_sigterm_a_plain_request_that_does_not_end_is_told_so(tmp_path: Path) -> None:
+    async with rig(tmp_path, environ={"SECONDSOURCE_DRAIN_TIMEOUT": "1"}) as house:
+        house.first.faults.add(Fault("blackhole"))
+        task = asyncio.create_task(house.post(ask()))
+        await until(lambda: house.first.seen)
+        house.gateway.process.send_signal(signal.SIGTERM)
+        reply = await task
+        assert (reply.status_code, reply.json()["error"]["code"]) == (503, "draining")
+        assert "x-should-retry" not in reply.headers
+        assert await asyncio.wait_for(house.gateway.process.wait(), 5) == 0
+        (decision,) = await house.decisions()
+        assert decision.outcome == "abandoned"
 
 
 # -- the other commands ----------------------------------------------------------------------------------------------
