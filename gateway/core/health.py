@@ -21,6 +21,9 @@ COOL_DOWN = 1.0
 COOL_DOWN_MAX = 30.0
 DOUBLINGS = 5
 RAMPING = "breaker just closed: traffic ramps up"
+COOLING, BUSY = "cooling down after a rate limit", "concurrency limit reached"
+OVER_RPM, OVER_TPM = "request rate limit reached", "token rate limit reached"
+OWN_BOUNDS = frozenset({COOLING, BUSY, OVER_RPM, OVER_TPM})
 
 
 @dataclass(slots=True)
@@ -79,14 +82,14 @@ class Health:
     def unavailable(self, now: float, tokens: int) -> str | None:
         """Why our own bounds forbid a call now, or None."""
         if now < self.cool_until:
-            return "cooling down after a rate limit"
+            return COOLING
         concurrency = self.deployment.limits.concurrency
         if concurrency is not None and self.in_flight >= concurrency:
-            return "concurrency limit reached"
+            return BUSY
         if self._requests and self._requests.wait(1, now):
-            return "request rate limit reached"
+            return OVER_RPM
         if self._tokens and self._tokens.wait(tokens, now):
-            return "token rate limit reached"
+            return OVER_TPM
         return None
 
     def available_at(self, now: float, tokens: int) -> float:

@@ -1,0 +1,152 @@
+"""Requests of a day that never was: when each workflow asks, for what, how much.
+
+Drawn for each workflow from streams of its own, so that the traffic is the same whatever the config routes it to.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.core.model import Need, Route, Snapshot, Workflow
+from gateway.simulator.luck import generator
+from gateway.simulator.world import Bursts, Daily, Lognormal, Pattern, World
+
+LONGEST = 200_000.0  # tokens: the tail of a distribution that nobody measured
+
+Floats = NDArray[np.float64]
+
+
+class Request(NamedTuple):
+    """One call of an app. `at` is seconds; `number` counts within the workflow.
+
+    `then`: the calls of the same agent's task that follow it, each when the one before has been answered, after
+    `pause` seconds. Their own `at` says nothing.
+    """
+
+    at: float
+    number: int
+    workflow: Workflow
+    route: Route
+    stream: bool
+    input_tokens: int
+    output_tokens: int
+    need: Need = Need.NONE
+    pause: float = 0.0
+    then: tuple["Request", ...] = ()
+
+
+class Source(NamedTuple):
+    """A workflow that sends, and what."""
+
+    workflow: Workflow
+    pattern: Pattern
+    routes: Sequence[Route]
+
+
+def sources(snapshot: Snapshot, world: World) -> list[Source]:
+    """Workflows with a route to send to; one without routes, or with no traffic, sends nothing."""
+    return [
+        Source(workflow, pattern, routes)
+        for workflow in snapshot.workflows.values()
+        if (pattern := world.pattern(workflow.id)).per_minute > 0 and (routes := _routes(workflow, pattern, snapshot))
+    ]
+
+
+def at_rate(world: World, snapshot: Snapshot, per_second: float) -> World:
+    """The same traffic, all of it together scaled to so many arrivals a second."""
+    patterns = {source.workflow.id: source.pattern for source in sources(snapshot, world)}
+    total = sum(pattern.per_minute for pattern in patterns.values())
+    if not total:
+        return world
+    scale = per_second * 60.0 / total
+    scaled = {id_: replace(pattern, per_minute=pattern.per_minute * scale) for id_, pattern in patterns.items()}
+    return replace(world, patterns={**world.patterns, **scaled})
+
+
+def generate(snapshot: Snapshot, world: World, seed: int, duration: float, begins: float = 0.0) -> list[Request]:
+    """All arrivals within `duration` seconds, by time. `begins` is the time of day (seconds) at which they start."""
+    found = [
+        request
+        for source in sources(snapshot, world)
+        for request in _requests(source, seed, arrivals(source.pattern, seed, source.workflow.id, duration, begins))
+    ]
+    return sorted(found, key=lambda request: (request.at, request.workflow.id, request.number))
+
+
+def arrivals(pattern: Pattern, seed: int, name: str, duration: float, begins: float = 0.0) -> Floats:
+    """Times of a Poisson process, or of one whose rate follows the daily curve and the bursts.
+
+    By thinning: Lewis and Shedler, "Simulation of nonhomogeneous Poisson processes by thinning" (1979).
+    """
+    source = generator(seed, "arrivals", name)
+    bursts = _bursts(pattern.bursts, seed, name, duration)
+    factor = (1.0 + pattern.daily.swing if pattern.daily else 1.0) * (pattern.bursts.factor if pattern.bursts else 1.0)
+    peak = pattern.per_minute / 60.0 * max(1.0, factor)
+    expected = peak * duration
+    gaps = source.exponential(1.0 / peak, int(expected + 6.0 * math.sqrt(expected) + 20.0))
+    times = np.cumsum(gaps)
+    times = times[times < duration]
+    rate = pattern.per_minute / 60.0 * _daily(pattern.daily, times + begins) * _bursting(pattern.bursts, bursts, times)
+    return times[source.random(times.size) * peak < rate]
+
+
+def _routes(workflow: Workflow, pattern: Pattern, snapshot: Snapshot) -> list[Route]:
+    if pattern.routes:
+        return [snapshot.routes[name] for name in pattern.routes]
+    return [route for route in snapshot.routes.values() if workflow.may_use(route.name)]
+
+
+def _daily(daily: Daily | None, times: Floats) -> Floats:
+    if daily is None:
+        return np.ones_like(times)
+    return 1.0 + daily.swing * np.cos((times - daily.peak) * (2.0 * math.pi / 86_400.0))
+
+
+def _bursts(bursts: Bursts | None, seed: int, name: str, duration: float) -> Floats:
+    """When each burst begins."""
+    if bursts is None:
+        return np.empty(0)
+    count = int(duration / bursts.every * 3.0) + 20
+    return np.cumsum(generator(seed, "bursts", name).exponential(bursts.every, count))
+
+
+def _bursting(bursts: Bursts | None, begins: Floats, times: Floats) -> Floats:
+    if bursts is None:
+        return np.ones_like(times)
+    last = np.searchsorted(begins, times, side="right") - 1
+    inside = (last >= 0) & (times < begins[np.maximum(last, 0)] + bursts.lasting)
+    return np.where(inside, bursts.factor, 1.0)
+
+
+def _requests(source: Source, seed: int, times: Floats) -> Iterable[Request]:
+    workflow, pattern, routes = source
+    calls = pattern.loop.calls if pattern.loop else 1
+    count, name = times.size * calls, workflow.id
+    weights = _weights(pattern.routes, routes)
+    chosen = np.searchsorted(np.cumsum(weights), generator(seed, "routes", name).random(count)).tolist()
+    streams = (generator(seed, "streams", name).random(count) < pattern.stream).tolist()
+    read = _tokens(pattern.input, generator(seed, "input", name), count)
+    written = _tokens(pattern.output, generator(seed, "output", name), count)
+    pause = pattern.loop.pause if pattern.loop else 0.0
+    calls_made = [
+        Request(0.0, number, workflow, routes[min(route, len(routes) - 1)], stream, given, made, pattern.need, pause)
+        for number, (route, stream, given, made) in enumerate(zip(chosen, streams, read, written, strict=True))
+    ]
+    for index, at in enumerate(times.tolist()):
+        first, *rest = calls_made[index * calls : (index + 1) * calls]
+        yield first._replace(at=at, then=tuple(rest))
+
+
+def _weights(given: Mapping[str, float], routes: Sequence[Route]) -> list[float]:
+    weights = [given.get(route.name, 1.0) if given else 1.0 for route in routes]
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
+def _tokens(amount: Lognormal, source: np.random.Generator, count: int) -> list[int]:
+    drawn = amount.median * np.exp(amount.sigma * source.standard_normal(count))
+    return [max(1, round(value)) for value in np.minimum(drawn, LONGEST).tolist()]
