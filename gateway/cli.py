@@ -6,10 +6,18 @@ Exit codes: 0 good, 1 a finding (an invalid config, nothing found), 2 wrong usag
 
 import os
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from gateway.core.decision import Decision
+    from gateway.simulator.command import Outputs
+    from gateway.simulator.result import Study, Verdict
 
 app = typer.Typer(
     name="secondsource",
@@ -26,6 +34,7 @@ app.add_typer(ledger, name="ledger")
 ConfigArgument = Annotated[Path, typer.Argument(help="the config file", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 DEFAULT_CONFIG = Path("config/gateway.yaml")
+MOST_REPLAYED = 1_000_000  # requests of the ledger, the newest ones
 
 
 def main() -> None:
@@ -69,12 +78,32 @@ def check(config: ConfigArgument = DEFAULT_CONFIG, as_json: Json = False) -> Non
     raise typer.Exit(0 if snapshot else 1)
 
 
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema of the config file (draft-07)."""
-    from gateway.config.published import json_schema
+class FailOn(StrEnum):
+    NEVER = "never"
+    LOST = "lost"
+    DEGRADED = "degraded"
 
-    _print_json(json_schema())
+    @property
+    def verdicts(self) -> "tuple[Verdict, ...]":
+        worse: dict[str, tuple[Verdict, ...]] = {"lost": ("lost",), "degraded": ("lost", "degraded")}
+        return worse.get(self.value, ())
+
+
+class SchemaOf(StrEnum):
+    CONFIG = "config"
+    SCENARIO = "scenario"
+    WORLD = "world"
+
+
+@app.command()
+def schema(of: Annotated[SchemaOf, typer.Argument(help="which kind of file")] = SchemaOf.CONFIG) -> None:
+    """Print the JSON Schema (draft-07) of the config file, of a scenario or of the simulator's world."""
+    from gateway.config.published import json_schema
+    from gateway.simulator.scenario_file import scenario_schema
+    from gateway.simulator.world_file import world_schema
+
+    made = {SchemaOf.CONFIG: json_schema, SchemaOf.SCENARIO: scenario_schema, SchemaOf.WORLD: world_schema}
+    _print_json(made[of]())
 
 
 @app.command()
@@ -161,6 +190,142 @@ def summarize(
     else:
         for total in totals:
             typer.echo(total_line(total))
+
+
+# -- the simulator ---------------------------------------------------------------------------------------------------
+
+ConfigOption = Annotated[Path, typer.Option(help="the config file")]
+WorldOption = Annotated[
+    Path | None, typer.Option(help="traffic and vendors as assumed; default: world.yaml beside the config, if there")
+]
+Seed = Annotated[int, typer.Option(min=0, help="the same seed gives the same figures, to the last digit")]
+Rate = Annotated[float | None, typer.Option(min=0.001, max=10_000, help="requests a second, all workflows together")]
+Processes = Annotated[int | None, typer.Option(min=1, help="default: one a core")]
+Scheduler = Annotated[str | None, typer.Option(help="address of a Dask scheduler that does the work instead")]
+Incidents = Annotated[list[str] | None, typer.Option("--incident", help="id in the incident library; repeatable")]
+Library = Annotated[Path | None, typer.Option("--incidents", help="the library; default: incidents beside the config")]
+Html = Annotated[Path | None, typer.Option(help="write the report, one file that needs no network")]
+Markdown = Annotated[Path | None, typer.Option(help="write the report as Markdown")]
+Requests = Annotated[int, typer.Option(min=50, max=1_000_000, help="for each workflow and loss")]
+Pairs = Annotated[
+    int, typer.Option(min=0, max=10_000, help="of domains to lose, correlated ones first; for N-2, N-1-1")
+]
+Years = Annotated[int, typer.Option(min=100, max=100_000, help="of the Monte Carlo")]
+
+
+@app.command()
+def simulate(
+    scenarios: Annotated[list[Path] | None, typer.Argument(help="scenario files, or directories of them")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    incident: Incidents = None,
+    incidents: Library = None,
+    world: WorldOption = None,
+    seed: Seed = 1,
+    duration: Annotated[str | None, typer.Option(help="instead of the scenario's own, such as 30m")] = None,
+    rate: Rate = None,
+    replay: Annotated[bool, typer.Option("--replay", help="send what the ledger has on record")] = False,
+    since: Annotated[datetime | None, typer.Option(help="with --replay: from then on (UTC)")] = None,
+    until: Annotated[datetime | None, typer.Option(help="with --replay: up to then (UTC)")] = None,
+    processes: Processes = None,
+    scheduler: Scheduler = None,
+    as_json: Json = False,
+    html: Html = None,
+    markdown: Markdown = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="write verdicts for CI: a workflow that misses its SLO fails")
+    ] = None,
+) -> None:
+    """What would each workflow have seen? Exit code 1 if one would miss its SLO."""
+    from gateway.simulator import command
+
+    given = command.Given(config, world, seed, rate, _seconds(duration), processes, scheduler)
+    asked = command.Asked(tuple(scenarios or ()), tuple(incident or ()), incidents)
+    files = {"html": html, "markdown": markdown, "junit": junit}
+    decisions = _recorded(config, since, until) if replay else None
+    study = _study(lambda: command.simulate(given, asked, decisions), command.Outputs(as_json, files))
+    raise typer.Exit(0 if all(scenario.passed for scenario in study.scenarios) else 1)
+
+
+@app.command()
+def contingency(
+    config: ConfigOption = DEFAULT_CONFIG,
+    world: WorldOption = None,
+    seed: Seed = 1,
+    rate: Rate = None,
+    requests: Requests = 2000,
+    pairs: Pairs = 20,
+    years: Years = 10_000,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="exit code 1 if a single loss does this to a workflow")
+    ] = FailOn.NEVER,
+    processes: Processes = None,
+    scheduler: Scheduler = None,
+    as_json: Json = False,
+    html: Html = None,
+    markdown: Markdown = None,
+) -> None:
+    """What does each workflow hang on? Every domain is lost once (N-1), likely pairs too (N-2, N-1-1)."""
+    from gateway.simulator import command
+
+    given = command.Given(config, world, seed, rate, None, processes, scheduler)
+    depth, files = command.Depth(requests, pairs, years), {"html": html, "markdown": markdown}
+    study = _study(lambda: command.contingency(given, depth), command.Outputs(as_json, files))
+    raise typer.Exit(int(command.falls_to(study, fail_on.verdicts)))
+
+
+@app.command()
+def report(
+    scenarios: Annotated[list[Path] | None, typer.Argument(help="scenario files, or directories of them")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    incident: Incidents = None,
+    incidents: Library = None,
+    world: WorldOption = None,
+    seed: Seed = 1,
+    requests: Requests = 2000,
+    pairs: Pairs = 20,
+    years: Years = 10_000,
+    processes: Processes = None,
+    scheduler: Scheduler = None,
+    out: Annotated[Path, typer.Option(help="directory for report.html, report.md and report.json")] = Path("report"),
+) -> None:
+    """Contingencies and scenarios in one report, for whoever has to decide."""
+    from gateway.simulator import command
+
+    given = command.Given(config, world, seed, None, None, processes, scheduler)
+    asked = command.Asked(tuple(scenarios or ()), tuple(incident or ()), incidents)
+    depth = command.Depth(requests, pairs, years)
+    files = {"html": out / "report.html", "markdown": out / "report.md", "json": out / "report.json"}
+    _study(lambda: command.report(given, asked, depth), command.Outputs(files=files))
+
+
+def _study(make: Callable[[], "Study"], outputs: "Outputs") -> "Study":
+    """Makes the study and writes it; ends with the exit code of what was refused."""
+    from gateway.simulator import command
+
+    try:
+        study = make()
+        command.write(study, outputs)
+    except command.Refusal as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.code) from None
+    return study
+
+
+def _seconds(duration: str | None) -> float | None:
+    from gateway.config.units import parse_duration
+
+    seconds = parse_duration(duration) if duration is not None else None
+    if duration is not None and not seconds:
+        raise typer.BadParameter("expected a duration such as 30m or 2h", param_hint="--duration")
+    return seconds
+
+
+def _recorded(config: Path, since: datetime | None, until: datetime | None) -> "list[Decision]":
+    from gateway.server.ledger_view import read_ledger
+    from gateway.store.base import Query
+
+    begins, ends = (moment.replace(tzinfo=UTC).timestamp() if moment else None for moment in (since, until))
+    return read_ledger(config, lambda store: store.query(Query(begins, ends), MOST_REPLAYED))
 
 
 def _print_json(value: object) -> None:

@@ -1,6 +1,6 @@
 """A config file as plain data, with the place of every key and value, so that any finding can be pointed at."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.config.problem import Finding, Path, Problem, show_path
@@ -28,6 +28,10 @@ class Document:
     data: object = field(default=None, repr=False)
     places: Mapping[Path, Place] = field(default_factory=dict, repr=False)
     findings: tuple[Finding, ...] = ()
+
+    def problems(self, findings: Iterable[Finding]) -> list[Problem]:
+        """The findings, each with its place, in the order of the file."""
+        return sorted(map(self.locate, findings), key=lambda problem: (problem.line, problem.column))
 
     def locate(self, finding: Finding) -> Problem:
         place = self._nearest(finding.at)

@@ -17,7 +17,7 @@ def check_routes(snapshot: Snapshot) -> Iterator[Finding]:
         yield from _repeated(route)
         yield from _beyond_attempts(route)
         yield from _too_slow(route)
-        if all(_EMBEDDING.search(deployment.model) for deployment in route.deployments):
+        if embeds(route):
             yield from _mixed_vectors(route)
         else:
             yield from _weaker_fallbacks(route)
@@ -36,6 +36,11 @@ def check_workflows(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(severity, ("workflows", workflow.id, "allow"), message, on_key=True)
         for route in usable:
             yield from _left_with_one_vendor(workflow, route)
+
+
+def embeds(route: Route) -> bool:
+    """Are its answers vectors? By the names of its models."""
+    return all(_EMBEDDING.search(deployment.model) for deployment in route.deployments)
 
 
 def _left_with_one_vendor(workflow: Workflow, route: Route) -> Iterator[Finding]:

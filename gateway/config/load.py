@@ -1,6 +1,5 @@
 """One config file -> one snapshot, or everything that is wrong with it."""
 
-import codecs
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +8,13 @@ from pathlib import Path
 from gateway.config.check import check
 from gateway.config.compile import compile_config
 from gateway.config.document import Document
-from gateway.config.parse import parse, position_of
 from gateway.config.problem import Finding, Problem
 from gateway.config.references import references
+from gateway.config.schema import Config
 from gateway.config.secret import Secrets
+from gateway.config.source import read_source
 from gateway.config.validate import validate
 from gateway.core.model import Snapshot
-
-MAX_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +39,18 @@ def load(path: Path, environ: Mapping[str, str]) -> tuple[Snapshot | None, list[
 
 def read(path: Path, environ: Mapping[str, str]) -> Loaded:
     """As `load`, with what a watcher needs to know besides."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        return _unreadable(path, f"cannot be read: {error.strerror}")
-    if len(content) > MAX_BYTES:
-        return _unreadable(path, f"larger than {MAX_BYTES // 1024 // 1024} MB")
-    try:
-        text = content.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError as error:
-        good = content[: error.start].decode()
-        return _unreadable(path, "not UTF-8 text", position_of(good, len(good)))
     secrets = Secrets(environ, path.parent)
-    document = parse(str(path), text, secrets.expand)
-    revision = hashlib.sha256(content + secrets.digest).hexdigest()[:12]
+    document, content = read_source(path, secrets.expand)
+    revision = "" if content is None else hashlib.sha256(content + secrets.digest).hexdigest()[:12]
     snapshot, findings = _build(document, revision)
-    problems = sorted((document.locate(finding) for finding in findings), key=lambda p: (p.line, p.column))
-    return Loaded(snapshot, problems, revision, frozenset(secrets.files))
+    return Loaded(snapshot, document.problems(findings), revision, frozenset(secrets.files))
 
 
 def _build(document: Document, revision: str) -> tuple[Snapshot | None, list[Finding]]:
     findings = list(document.findings)
     if document.data is None and findings:
         return None, findings
-    config, shape = validate(document)
+    config, shape = validate(document, Config)
     findings += shape
     findings += references(document)
     if config is None or findings:
@@ -74,7 +59,3 @@ def _build(document: Document, revision: str) -> tuple[Snapshot | None, list[Fin
     findings += check(config, snapshot)
     sound = all(finding.severity != "error" for finding in findings)
     return (snapshot if sound else None), findings
-
-
-def _unreadable(path: Path, message: str, position: tuple[int, int] = (0, 0)) -> Loaded:
-    return Loaded(None, [Problem("error", str(path), *position, "", message)])

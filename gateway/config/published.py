@@ -1,21 +1,22 @@
-"""The JSON Schema of the config file, for editors: they speak draft-07."""
+"""The JSON Schema of a file, for editors: they speak draft-07."""
 
 from typing import Any
 
+from gateway.config.scalars import REFERENCE
 from gateway.config.schema import Config
 from gateway.config.section import Section
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
-def json_schema() -> dict[str, Any]:
-    """The schema of a whole file, in draft-07."""
-    schema = Config.model_json_schema()
+def json_schema(root: type[Section] = Config, *, references: bool = True) -> dict[str, Any]:
+    """The schema of a whole file, in draft-07. `references`: may `${NAME}` stand for a value?"""
+    schema = root.model_json_schema()
     sections = {section.__name__: section for section in Section.__subclasses__()}
-    for name, definition in schema["$defs"].items():
+    for name, definition in schema.get("$defs", {}).items():
         _show_defaults(definition, sections[name])
-    _show_defaults(schema, Config)
-    return {"$schema": DRAFT, **_draft7(schema)}
+    _show_defaults(schema, root)
+    return {"$schema": DRAFT, **_draft7(schema if references else _plain(schema))}
 
 
 def _show_defaults(schema: dict[str, Any], section: type[Section]) -> None:
@@ -25,6 +26,18 @@ def _show_defaults(schema: dict[str, Any], section: type[Section]) -> None:
         field.pop("default", None)
         if defaults.get(key) is not None and not isinstance(defaults[key], dict):
             field["default"] = defaults[key]
+
+
+def _plain(node: Any) -> Any:
+    """The same schema without the alternative that a reference is."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node if item != REFERENCE]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _plain(value) for key, value in node.items()}
+    if len(plain.get("anyOf", ())) == 1:
+        plain.update(plain.pop("anyOf")[0])
+    return plain
 
 
 def _draft7(node: Any) -> Any:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +15,10 @@ from gateway.config.units import DURATION_PATTERN, SHARE_PATTERN, parse_duration
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/:-]*$"
 REFERENCE = {"type": "string", "pattern": r"\$\{.+\}"}
+TIME_PATTERN = r"^([01][0-9]|2[0-3]):([0-5][0-9])$"
 MAX_TEXT = 1000
+MAX_PROSE = 4000
 
-_LONGEST = 24 * 3600.0
 _HUGE = 1e15  # beyond it nothing here is meant, and an int may not fit a float
 
 
@@ -35,7 +37,7 @@ class Scalar:
     `show` writes a value back the way the file has it, for the defaults in the published schema.
     """
 
-    parse: Callable[[object], object]
+    parse: Callable[[object], Any]
     shape: Mapping[str, object]
     show: Callable[[Any], object] | None = None
 
@@ -46,6 +48,26 @@ class Scalar:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return dict(self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InShort:
+    """Annotates a field that is one plain value in short, and a list or a section (`full`) at length."""
+
+    short: Scalar
+    full: Any
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def parse(value: object, at_length: Callable[[object], object]) -> object:
+            return at_length(value) if isinstance(value, dict | list) else self.short.parse(value)
+
+        show = self.short.show
+        serialization = core_schema.plain_serializer_function_ser_schema(show, when_used="json") if show else None
+        full = handler.generate_schema(self.full)
+        return core_schema.no_info_wrap_validator_function(parse, full, serialization=serialization)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [dict(self.short.shape), handler(schema["schema"])]}
 
 
 def text() -> Scalar:
@@ -109,30 +131,32 @@ def count(low: int, high: int) -> Scalar:
     return Scalar(parse, _or_reference({"type": "integer", "minimum": low, "maximum": high}))
 
 
-def amount(high: float, *, positive: bool = False) -> Scalar:
-    """A number from 0 (or above it, where `positive`) to `high`."""
-    bound = "above 0 and" if positive else "from 0,"
+def amount(high: float, *, low: int = 0, positive: bool = False) -> Scalar:
+    """A number from `low` (or above it, where `positive`) to `high`."""
+    bound = f"above {low} and" if positive else f"from {low},"
 
     def parse(value: object) -> float:
         read = _number(value)
-        if read is None or not 0 <= read <= high or (positive and read == 0):
+        if read is None or not low <= read <= high or (positive and read == low):
             raise Refused(f"expected a number {bound} at most {high:,.0f}")
         return read
 
-    low = "exclusiveMinimum" if positive else "minimum"
-    return Scalar(parse, _or_reference({"type": "number", low: 0, "maximum": high}))
+    minimum = "exclusiveMinimum" if positive else "minimum"
+    return Scalar(parse, _or_reference({"type": "number", minimum: low, "maximum": high}))
 
 
-def duration(*, zero: bool = False) -> Scalar:
-    """Seconds, above 0 unless `zero`, at most a day."""
+def duration(*, zero: bool = False, longest: str = "24h") -> Scalar:
+    """Seconds, above 0 unless `zero`, at most `longest`."""
+    bound = parse_duration(longest)
+    assert bound is not None
 
     def parse(value: object) -> float:
         seconds = parse_duration(value) if isinstance(value, str) else None
         if seconds is None:
             hint = "add a unit" if _number(value) is not None else ""
             raise Refused("expected a duration such as 250ms, 3s, 5m or 2h", hint)
-        if seconds > _LONGEST or (seconds == 0 and not zero):
-            raise Refused(f"expected a duration {'' if zero else 'above 0 and '}of at most 24h")
+        if seconds > bound or (seconds == 0 and not zero):
+            raise Refused(f"expected a duration {'' if zero else 'above 0 and '}of at most {longest}")
         return seconds
 
     return Scalar(parse, _or_reference({"type": "string", "pattern": DURATION_PATTERN}), show_duration)
@@ -156,6 +180,77 @@ def share(*, zero: bool = False) -> Scalar:
     low = "minimum" if zero else "exclusiveMinimum"
     number = {"type": "number", low: 0, "maximum": 1}
     return Scalar(parse, {"anyOf": [{"type": "string", "pattern": SHARE_PATTERN}, number, REFERENCE]}, show_share)
+
+
+def or_word(word: str, meaning: object, other: Scalar) -> Scalar:
+    """What `other` reads, or the word, which stands for `meaning`."""
+
+    def parse(value: object) -> object:
+        if value == word:
+            return meaning
+        try:
+            return other.parse(value)
+        except Refused as refused:
+            raise Refused(f"{refused}, or {word}", refused.hint) from None
+
+    def show(value: object) -> object:
+        return word if value == meaning else other.show(value) if other.show else value
+
+    return Scalar(parse, {"anyOf": [{"const": word}, other.shape]}, show)
+
+
+def pair(one: Scalar) -> Scalar:
+    """Two of a kind in a list, the lower one first."""
+
+    def parse(value: object) -> tuple[Any, Any]:
+        low, high = map(one.parse, value) if isinstance(value, list) and len(value) == 2 else (1, 0)
+        if low > high:
+            raise Refused("expected two values, the lower one first")
+        return low, high
+
+    return Scalar(parse, {"type": "array", "items": one.shape, "minItems": 2, "maxItems": 2})
+
+
+def prose() -> Scalar:
+    """A few sentences, over as many lines as they need; the line ends mean nothing."""
+
+    def parse(value: object) -> str:
+        read = " ".join(value.split()) if isinstance(value, str) else ""
+        if not 0 < len(read) <= MAX_PROSE or not read.isprintable():
+            raise Refused(f"expected text, at most {MAX_PROSE} characters", _quotes(value))
+        return read
+
+    return Scalar(parse, _or_reference({"type": "string", "minLength": 1}))
+
+
+def day() -> Scalar:
+    """A date, as ISO 8601 writes it. YAML knows dates too."""
+
+    def parse(value: object) -> str:
+        read = value.isoformat() if isinstance(value, date) else value
+        try:
+            if isinstance(read, str) and len(read) == len("2025-06-10"):
+                return date.fromisoformat(read).isoformat()
+        except ValueError:  # no such day
+            pass
+        raise Refused("expected a date such as 2025-06-10")
+
+    return Scalar(parse, _or_reference({"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}))
+
+
+def time_of_day() -> Scalar:
+    """Seconds after midnight, written `14:00`."""
+
+    def parse(value: object) -> float:
+        match = re.fullmatch(TIME_PATTERN, value) if isinstance(value, str) else None
+        if match is None:
+            raise Refused("expected a time of day such as 06:36 or 14:00", _quotes(value))
+        return int(match[1]) * 3600.0 + int(match[2]) * 60.0
+
+    def show(seconds: float) -> str:
+        return f"{int(seconds) // 3600:02}:{int(seconds) % 3600 // 60:02}"
+
+    return Scalar(parse, _or_reference({"type": "string", "pattern": TIME_PATTERN}), show)
 
 
 def matching(pattern: str, expected: str) -> Scalar:

@@ -21,6 +21,7 @@ stream may go on, as a continuation, where the route says so and the request is 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from random import Random
 
 from gateway.core.actions import (
@@ -39,7 +40,7 @@ from gateway.core.actions import (
     Woke,
 )
 from gateway.core.decision import Attempt, Rejected
-from gateway.core.health import RAMPING, CallPermit, HealthTable
+from gateway.core.health import RAMPING, CallPermit, Health, HealthTable
 from gateway.core.limits import RetryBudget, backoff
 from gateway.core.model import Deployment
 from gateway.core.outcome import OK, Kind, Outcome, Usage
@@ -78,6 +79,7 @@ class Failover:
         self._interrupted: Outcome | None = None
         self._more_context_than: int | None = None
         self._retry_at: float | None = None
+        self._queue: Health | None = None  # where it waits for its turn
         self._finished = False
 
     # -- the two entrances -------------------------------------------------------------------------------------
@@ -98,12 +100,14 @@ class Failover:
             case Failed(outcome, usage):
                 return self._fail(outcome, usage, now)
             case Woke():
+                self._leave_queue()
                 return self._next(now)
             case ClientGone():
                 return self.abandon(event, now)
 
     def abandon(self, event: ClientGone, now: float) -> Finish:
         """At any time, also before the start: the client has left."""
+        self._leave_queue()
         if self._call:
             self._settle(event.outcome, event.usage, now)
         return self._finish(event.outcome)
@@ -254,21 +258,26 @@ class Failover:
         return None
 
     def _wait(self, now: float) -> Action:
-        until = self._available_at(now)
-        if until is None or until > min(self._deadline, now + PATIENCE):
+        first = min(self._available(now), key=itemgetter(0), default=None)
+        if first is None or first[0] > min(self._deadline, now + PATIENCE):
             return self._give_up(now)
+        until, self._queue = first
+        self._queue.waiting += 1
         return Wait(until)
 
-    def _available_at(self, now: float) -> float | None:
-        """When the first of those that only cool down, or are at their rate limit, can be asked; None: none is."""
+    def _available(self, now: float) -> Iterator[tuple[float, Health]]:
+        """Those that only cool down, or are at their rate limit, and when they can be asked."""
         again = [d for d in self._candidates.deployments if self._may_pass(d, now)] if self._budget.allows(now) else []
-        waiting = [
-            at
-            for d in (*self._untried(), *again)
-            if (at := self._health.of(d).available_at(now, self.ask.tokens)) > now
-            and self._health.recovers_at(d, now, self.ask.tokens) <= at
-        ]
-        return min(waiting, default=None)
+        for deployment in (*self._untried(), *again):
+            health = self._health.of(deployment)
+            at = health.available_at(now, self.ask.tokens)
+            if now < at and self._health.recovers_at(deployment, now, self.ask.tokens) <= at:
+                yield at, health
+
+    def _leave_queue(self) -> None:
+        if self._queue is not None:
+            self._queue.waiting -= 1
+            self._queue = None
 
     def _send(self, permit: CallPermit, now: float) -> Send:
         assert self._call is None, "one call at a time"
@@ -283,15 +292,8 @@ class Failover:
         turn_by = now + (self._deadline - now) * share
         finish_by = min(now + timeouts.total, self._deadline if self.ask.stream else turn_by)
         first_by = min(now + timeouts.first_token, turn_by) if self.ask.stream else finish_by
-        send = Send(
-            deployment,
-            permit,
-            connect_by=min(now + timeouts.connect, turn_by),
-            first_token_by=first_by,
-            finish_by=finish_by,
-            stall=timeouts.stall,
-            mode=self._mode(permit),
-        )
+        connect_by = min(now + timeouts.connect, turn_by)
+        send = Send(deployment, permit, connect_by, first_by, finish_by, timeouts.stall, self._mode(permit))
         self._call = _Call(send, now)
         return send
 
@@ -303,11 +305,10 @@ class Failover:
     def _someone_else(self, deployment: Deployment) -> bool:
         if self.ask.route.attempts - len(self.attempts) <= 1:
             return False
-        failed = self._failed
-        return any(
-            other is not deployment and other.id not in failed and self._has_room(other)
-            for other in self._candidates.deployments
-        )
+        for other in self._candidates.deployments:
+            if other is not deployment and other.id not in self._failed and self._has_room(other):
+                return True
+        return False
 
     def _has_room(self, deployment: Deployment) -> bool:
         if self._more_context_than is None:

@@ -26,7 +26,7 @@ class FaultKind(Enum):
     RATE_LIMIT = "rate_limit"  # the vendor says 429, whatever our quota
     QUOTA = "quota"  # our quota shrinks to `factor`
     LATENCY = "latency"  # everything takes `factor` times as long
-    SLOW_FIRST_TOKEN = "slow_first_token"  # the first token comes `seconds` later
+    SLOW_FIRST_TOKEN = "slow_first_token"  # noqa: S105 the first token comes `seconds` later
     STALL = "stall"
     CUT = "cut"
     AUTH = "auth"

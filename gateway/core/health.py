@@ -52,6 +52,7 @@ class Health:
         "refuses_prefill",
         "rejections",
         "throttled",
+        "waiting",
         "whole",
     )
 
@@ -59,6 +60,7 @@ class Health:
         self.breaker = breaker
         self.rejections = rejections
         self.in_flight = 0
+        self.waiting = 0  # requests that queue for a place within our rate limits
         self.cool_until = 0.0
         self.throttled = 0  # cool-downs in a row
         self.first_token = PeakEwma()
@@ -93,8 +95,11 @@ class Health:
         return None
 
     def available_at(self, now: float, tokens: int) -> float:
-        """The earliest time at which our own bounds may allow a call."""
-        waits = [bucket.wait(amount, now) for bucket, amount in self._buckets(tokens)]
+        """The earliest time at which our own bounds may allow a call, behind those that wait already.
+
+        Else all would wake at the same time for one place, and wait again, each until its deadline.
+        """
+        waits = [bucket.wait(amount, now, self.waiting * amount) for bucket, amount in self._buckets(tokens)]
         return max(self.cool_until, now + max(waits, default=0.0))
 
     def latency(self, stream: bool) -> float | None:

@@ -165,6 +165,9 @@ class Workflow:
         return not self.routes or route in self.routes
 
 
+ANONYMOUS = Workflow(id="anonymous", owner="")  # whoever calls where no key is needed, and names none
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A caller's key, known only by its SHA-256 (hex). `workflows` are those its header may name besides its own."""

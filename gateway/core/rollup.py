@@ -41,6 +41,8 @@ class Rollup:
 
     def admit(self, deployment: Deployment, now: float) -> tuple[DomainPermit, ...]:
         """A permit of each suspected domain the deployment belongs to. Ask `refusal` first."""
+        if not self.suspects:
+            return ()
         asked = [(domain, breaker, breaker.admit(now)) for domain, breaker in self._suspected(deployment)]
         return tuple((domain, breaker, permit) for domain, breaker, permit in asked if permit is not None)
 

@@ -5,10 +5,8 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.core.model import Key, Route, Snapshot, Workflow
+from gateway.core.model import ANONYMOUS, Key, Route, Snapshot, Workflow
 from gateway.errors import GatewayError
-
-ANONYMOUS = Workflow(id="anonymous", owner="")
 
 _KEY_HEADERS = (b"x-api-key", b"api-key")
 

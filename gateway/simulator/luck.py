@@ -1,8 +1,8 @@
 """Chance, one stream for each purpose: what is drawn for one never depends on how often another was asked.
 
-So two configs meet the same traffic and the same luck: the n-th request of a workflow is as long, and the vendor it
-may meet is in the same mood, whoever is asked before. (Common random numbers; Law, "Simulation Modeling and
-Analysis", chapter 11: differences between two configs are then not noise.)
+So two configs meet the same traffic and the same luck: the n-th request of a workflow is as long, and its first call,
+its second and so on are as lucky, whoever is called. (Common random numbers; Law, "Simulation Modeling and Analysis",
+chapter 11: differences between two configs are then not noise.)
 """
 
 import hashlib
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-SIZE = 2048
-KEPT = 4
+SIZE = 1024
+KEPT = 3
 
 
 def number(seed: int, *names: str) -> int:

@@ -131,15 +131,15 @@ class ScenarioResult:
 class Effect:
     """What one loss means for one workflow. `usd` and `first_token_p95` are differences to the same traffic without it.
 
-    `usd` is per request, `first_token_p95` None without streams. `over_quota`: survivors whose quota did not hold.
-    `worst_minute`: the lowest share served in any minute. `transition`: minutes' worth of requests lost before the
+    `usd` is per answer (None without one), `first_token_p95` None without streams. `over_quota`: survivors whose quota
+    did not hold. `worst_minute`: the lowest share served in any minute. `transition`: minutes' worth of requests lost before the
     loss was got over. `steady`: the share served after that.
     """
 
     verdict: Verdict
     served: float
     requests: int
-    usd: float
+    usd: float | None
     first_token_p95: float | None
     over_quota: tuple[str, ...]
     worst_minute: float

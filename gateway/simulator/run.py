@@ -17,7 +17,7 @@ from gateway.core.failover import Failover
 from gateway.core.fault import Exposure, Fault
 from gateway.core.health import OWN_BOUNDS, HealthTable
 from gateway.core.limits import RetryBudget
-from gateway.core.model import Need, Snapshot
+from gateway.core.model import Snapshot
 from gateway.core.outcome import Kind
 from gateway.simulator.luck import Lucks, rng
 from gateway.simulator.traffic import Request
@@ -25,7 +25,6 @@ from gateway.simulator.vendor import FIRST_TOKEN, Plan, Vendor
 from gateway.simulator.world import World
 
 WOKE = Woke()
-STRUCTURED = Need.TOOLS | Need.JSON_SCHEMA  # an answer of this kind cannot be continued by another deployment
 
 
 class Record(NamedTuple):
@@ -69,7 +68,7 @@ def run(snapshot: Snapshot, world: World, faults: Iterable[Fault], requests: Seq
 class _Flight:
     """One request under way."""
 
-    __slots__ = ("began", "calls", "extra", "first_token", "machine", "plan", "poor", "request", "said")
+    __slots__ = ("began", "extra", "first_token", "machine", "plan", "poor", "request", "said")
 
     def __init__(self, request: Request, machine: Failover) -> None:
         self.request = request
@@ -80,7 +79,6 @@ class _Flight:
         self.said = 0  # output tokens the app has got
         self.extra = 0.0  # USD that a price fault adds
         self.poor = False
-        self.calls: dict[str, int] = {}
 
 
 class _Simulation:
@@ -99,7 +97,7 @@ class _Simulation:
             name: {one.id: tier for tier, members in enumerate(route.tiers) for one in members}
             for name, route in snapshot.routes.items()
         }
-        self._lucks: dict[tuple[str, str, int], Lucks] = {}
+        self._lucks: dict[tuple[str, int], Lucks] = {}
         self._heap: list[tuple[float, int, _Flight, Event | None]] = []
         self._order = count()
 
@@ -114,15 +112,14 @@ class _Simulation:
         return Course(self._records, self._transitions)
 
     def _flight(self, request: Request) -> _Flight:
-        need = request.need | Need.STREAM if request.stream else request.need
         ask = Ask(
             request.route,
             request.workflow.id,
             request.workflow.allow,
-            need,
+            request.need,
             request.input_tokens + request.output_tokens,
             request.stream,
-            request.stream and not need & STRUCTURED,
+            request.resumable,
             request.route.deadline,
         )
         return _Flight(request, Failover(ask, self._health, self._budget, self._rng))
@@ -162,16 +159,18 @@ class _Simulation:
                 self._at(until, flight, WOKE)
 
     def _send(self, flight: _Flight, send: Send, now: float) -> None:
-        request, id_ = flight.request, send.deployment.id
-        nth = flight.calls.get(id_, 0)
-        flight.calls[id_] = nth + 1
-        purpose = (request.workflow.id, id_, nth)
-        lucks = self._lucks.get(purpose)
-        if lucks is None:
-            lucks = self._lucks[purpose] = Lucks(self._seed, "call", purpose[0], purpose[1], str(nth))
-        plan = self._vendors[id_].call(send, request, flight.said, lucks.of(request.number), now)
+        request = flight.request
+        luck = self._luck(request.workflow.id, len(flight.machine.attempts)).of(request.number)
+        plan = self._vendors[send.deployment.id].call(send, request, flight.said, luck, now)
         flight.plan = plan
         self._at(plan.at, flight, plan.event)
+
+    def _luck(self, workflow: str, attempt: int) -> Lucks:
+        """The n-th call of a request has its luck, whoever is called."""
+        lucks = self._lucks.get((workflow, attempt))
+        if lucks is None:
+            lucks = self._lucks[workflow, attempt] = Lucks(self._seed, "call", workflow, str(attempt))
+        return lucks
 
     def _finish(self, flight: _Flight, finish: Finish, now: float) -> None:
         machine, request = flight.machine, flight.request

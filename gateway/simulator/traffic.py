@@ -11,11 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.core.model import Need, Route, Snapshot, Workflow
+from gateway.config.exposure import embeds
+from gateway.core.candidates import candidates
+from gateway.core.model import Deployment, Need, Route, Snapshot, Workflow
 from gateway.simulator.luck import generator
 from gateway.simulator.world import Bursts, Daily, Lognormal, Pattern, World
 
 LONGEST = 200_000.0  # tokens: the tail of a distribution that nobody measured
+STRUCTURED = Need.TOOLS | Need.JSON_SCHEMA
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +38,7 @@ class Request(NamedTuple):
     input_tokens: int
     output_tokens: int
     need: Need = Need.NONE
+    resumable: bool = False
     pause: float = 0.0
     then: tuple["Request", ...] = ()
 
@@ -54,6 +58,18 @@ def sources(snapshot: Snapshot, world: World) -> list[Source]:
         for workflow in snapshot.workflows.values()
         if (pattern := world.pattern(workflow.id)).per_minute > 0 and (routes := _routes(workflow, pattern, snapshot))
     ]
+
+
+def routed(snapshot: Snapshot) -> list[Deployment]:
+    """Those that some route leads to: nothing else can be missed."""
+    return list({one.id: one for route in snapshot.routes.values() for one in route.deployments}.values())
+
+
+def candidates_of(workflow: Workflow, snapshot: Snapshot, world: World) -> list[Deployment]:
+    """Those that may serve the workflow on one of the routes it sends to."""
+    pattern = world.pattern(workflow.id)
+    found = (candidates(route, workflow.allow, pattern.need) for route in _routes(workflow, pattern, snapshot))
+    return list({one.id: one for each in found for one in each.deployments}.values())
 
 
 def at_rate(world: World, snapshot: Snapshot, per_second: float) -> World:
@@ -94,6 +110,11 @@ def arrivals(pattern: Pattern, seed: int, name: str, duration: float, begins: fl
     return times[source.random(times.size) * peak < rate]
 
 
+def shape(stream: bool, need: Need) -> tuple[Need, bool]:
+    """What such a request needs of a deployment, and whether another one could go on with its answer."""
+    return (need | Need.STREAM if stream else need), stream and not need & STRUCTURED
+
+
 def _routes(workflow: Workflow, pattern: Pattern, snapshot: Snapshot) -> list[Route]:
     if pattern.routes:
         return [snapshot.routes[name] for name in pattern.routes]
@@ -127,14 +148,18 @@ def _requests(source: Source, seed: int, times: Floats) -> Iterable[Request]:
     calls = pattern.loop.calls if pattern.loop else 1
     count, name = times.size * calls, workflow.id
     weights = _weights(pattern.routes, routes)
-    chosen = np.searchsorted(np.cumsum(weights), generator(seed, "routes", name).random(count)).tolist()
-    streams = (generator(seed, "streams", name).random(count) < pattern.stream).tolist()
+    drawn = np.searchsorted(np.cumsum(weights), generator(seed, "routes", name).random(count))
+    chosen = np.minimum(drawn, len(routes) - 1)
+    writes = np.array([not embeds(route) for route in routes])[chosen]
+    streams = (generator(seed, "streams", name).random(count) < pattern.stream) & writes
     read = _tokens(pattern.input, generator(seed, "input", name), count)
-    written = _tokens(pattern.output, generator(seed, "output", name), count)
+    written = _tokens(pattern.output, generator(seed, "output", name), count) * writes
     pause = pattern.loop.pause if pattern.loop else 0.0
+    shapes = {stream: shape(stream, pattern.need) for stream in (False, True)}
+    columns = (column.tolist() for column in (chosen, streams, read, written))
     calls_made = [
-        Request(0.0, number, workflow, routes[min(route, len(routes) - 1)], stream, given, made, pattern.need, pause)
-        for number, (route, stream, given, made) in enumerate(zip(chosen, streams, read, written, strict=True))
+        Request(0.0, number, workflow, routes[route], stream, given, made, *shapes[stream], pause)
+        for number, (route, stream, given, made) in enumerate(zip(*columns, strict=True))
     ]
     for index, at in enumerate(times.tolist()):
         first, *rest = calls_made[index * calls : (index + 1) * calls]
@@ -147,6 +172,6 @@ def _weights(given: Mapping[str, float], routes: Sequence[Route]) -> list[float]
     return [weight / total for weight in weights]
 
 
-def _tokens(amount: Lognormal, source: np.random.Generator, count: int) -> list[int]:
+def _tokens(amount: Lognormal, source: np.random.Generator, count: int) -> NDArray[np.int64]:
     drawn = amount.median * np.exp(amount.sigma * source.standard_normal(count))
-    return [max(1, round(value)) for value in np.minimum(drawn, LONGEST).tolist()]
+    return np.clip(drawn, 1.0, LONGEST).astype(np.int64)

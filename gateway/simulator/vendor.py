@@ -6,7 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 from gateway.core.actions import Done, Event, Failed, FirstToken, Send
-from gateway.core.fault import CALM, Conditions, Exposure
+from gateway.core.fault import CALM, Blow, Conditions, Exposure
 from gateway.core.limits import TokenBucket
 from gateway.core.model import Deployment
 from gateway.core.outcome import Kind, Outcome, Usage
@@ -35,6 +35,7 @@ STATUS = {
     Kind.BAD_REQUEST: 400,
 }
 SIMULATED = "simulated"
+BAD_LUCK = Blow(Kind.SERVER_ERROR, None)  # on a quiet day
 
 
 class Plan(NamedTuple):
@@ -64,6 +65,7 @@ class Vendor:
         self._rpm = profile.rpm or deployment.limits.rpm
         self._tpm = profile.tpm or deployment.limits.tpm
         self._own_quota = profile.rpm is not None or profile.tpm is not None
+        self._bounded = self._own_quota or profile.concurrency is not None
         self._quota = 1.0
         self._requests, self._tokens = self._buckets()
         self._ends: list[float] = []  # of the calls under way, where the number of them is bounded
@@ -71,18 +73,26 @@ class Vendor:
     def call(self, send: Send, request: Request, said: int, luck: Luck, now: float) -> Plan:
         """How a call that begins now will go. `said`: tokens of an interrupted answer that need not be said again."""
         conditions = self._exposure.at(now)
-        refusal = self._refusal(request, conditions, now)
-        if refusal is not None:
-            return Plan(now + REFUSED_AFTER, Failed(refusal), price=conditions.price)
-        chance = luck.strikes
-        if chance < self._profile.errors:
-            return self._fail(Kind.SERVER_ERROR, None, send, request, said, luck, now)
-        if conditions is not CALM:
-            chance = (chance - self._profile.errors) / (1.0 - self._profile.errors)
-            blow = conditions.strike(chance)
-            if blow is not None:
-                return self._fail(blow.kind, blow.retry_after, send, request, said, luck, now)
-        return self._answer(send, request, said, luck, conditions, now)
+        if self._bounded or conditions is not CALM:
+            refusal = self._refusal(request, conditions, now)
+            if refusal is not None:
+                return Plan(now + REFUSED_AFTER, Failed(refusal), price=conditions.price)
+        blow = self._strike(conditions, luck.strikes)
+        if blow is None:
+            plan = self._answer(send, request, said, luck, conditions, now)
+        else:
+            plan = self._fail(blow, send, request, said, luck, conditions, now)
+        if self._profile.concurrency is not None:
+            heapq.heappush(self._ends, plan.ends or plan.at)
+        return plan
+
+    def _strike(self, conditions: Conditions, chance: float) -> Blow | None:
+        errors = self._profile.errors
+        if chance < errors:
+            return BAD_LUCK
+        if conditions is CALM:
+            return None
+        return conditions.strike((chance - errors) / (1.0 - errors))
 
     # -- good calls --------------------------------------------------------------------------------------------
 
@@ -93,54 +103,46 @@ class Vendor:
         if profile.headroom is not None:
             slower *= min(conditions.load, profile.headroom)
         first = profile.first_token.median * math.exp(self._first_sigma * luck.first) * slower + conditions.later
-        tokens = max(1, request.output_tokens - said)
+        tokens = max(0, request.output_tokens - said)
         speed = profile.speed.median * math.exp(self._speed_sigma * luck.flow)
         return first, tokens / speed * slower, tokens
 
-    def _answer(
-        self, send: Send, request: Request, said: int, luck: Luck, conditions: Conditions, now: float
-    ) -> Plan:
+    def _answer(self, send: Send, request: Request, said: int, luck: Luck, conditions: Conditions, now: float) -> Plan:
         first, flow, tokens = self._pace(request, said, luck, conditions)
         ends = now + first + flow
         poor = luck.place < conditions.poor
         usage = Usage(request.input_tokens, tokens)
         if not request.stream:
             if ends > send.finish_by:
-                return self._note(Plan(send.finish_by, Failed(_timeout()), price=conditions.price))
-            return self._note(Plan(ends, Done(usage), said=tokens, price=conditions.price, poor=poor))
+                return Plan(send.finish_by, Failed(_timeout()), price=conditions.price)
+            return Plan(ends, Done(usage), said=tokens, price=conditions.price, poor=poor)
         begins = now + first
         if begins > send.first_token_by:
-            return self._note(Plan(send.first_token_by, Failed(_timeout()), price=conditions.price))
+            return Plan(send.first_token_by, Failed(_timeout()), price=conditions.price)
         if ends > send.finish_by:
             said_by_then = int(tokens * (send.finish_by - begins) / flow)
             cut_off = Failed(_timeout(), Usage(request.input_tokens, said_by_then))
-            return self._note(Plan(begins, FIRST_TOKEN, send.finish_by, cut_off, said_by_then, conditions.price))
-        return self._note(Plan(begins, FIRST_TOKEN, ends, Done(usage), tokens, conditions.price, poor))
+            return Plan(begins, FIRST_TOKEN, send.finish_by, cut_off, said_by_then, conditions.price)
+        return Plan(begins, FIRST_TOKEN, ends, Done(usage), tokens, conditions.price, poor)
 
     # -- bad ones ----------------------------------------------------------------------------------------------
 
     def _fail(
-        self,
-        kind: Kind,
-        retry_after: float | None,
-        send: Send,
-        request: Request,
-        said: int,
-        luck: Luck,
-        now: float,
+        self, blow: Blow, send: Send, request: Request, said: int, luck: Luck, conditions: Conditions, now: float
     ) -> Plan:
-        price = self._exposure.at(now).price
+        kind, price = blow.kind, conditions.price
         if kind is Kind.TIMEOUT:
-            return self._note(Plan(send.first_token_by, Failed(_timeout()), price=price))
+            return Plan(send.first_token_by, Failed(_timeout()), price=price)
         if kind in (Kind.STALLED, Kind.CUT):
-            return self._note(self._break_off(kind, send, request, said, luck, now))
-        outcome = Outcome(kind, SIMULATED, STATUS.get(kind, 200), retry_after)
+            return self._break_off(kind, send, request, said, luck, conditions, now)
+        outcome = Outcome(kind, SIMULATED, STATUS.get(kind, 200), blow.retry_after)
         after = REFUSED_AFTER if kind in AT_THE_DOOR else ERROR_AFTER
-        return self._note(Plan(min(now + after, send.first_token_by), Failed(outcome), price=price))
+        return Plan(min(now + after, send.first_token_by), Failed(outcome), price=price)
 
-    def _break_off(self, kind: Kind, send: Send, request: Request, said: int, luck: Luck, now: float) -> Plan:
+    def _break_off(
+        self, kind: Kind, send: Send, request: Request, said: int, luck: Luck, conditions: Conditions, now: float
+    ) -> Plan:
         """In the midst of the answer: a stream then has begun, a plain reply has not been seen yet."""
-        conditions = self._exposure.at(now)
         first, flow, tokens = self._pace(request, said, luck, conditions)
         begins, breaks = now + first, now + first + flow * luck.place
         noticed = breaks + (send.stall if kind is Kind.STALLED else 0.0)
@@ -166,7 +168,7 @@ class Vendor:
         if headroom is not None and conditions.load > headroom and self._rng.random() >= headroom / conditions.load:
             return Outcome(Kind.OVERLOADED, "the vendor sheds load that others displaced", 503)
         # What the config says of our quota, the gateway itself keeps to: only another one must be watched here.
-        if self._own_quota or conditions.quota != 1.0 or self._quota != 1.0:
+        if self._own_quota or conditions.quota != 1.0:
             return self._over_quota(request, conditions.quota, now)
         return None
 
@@ -191,11 +193,6 @@ class Vendor:
         requests = TokenBucket(self._rpm * self._quota) if self._rpm and self._quota else None
         tokens = TokenBucket(self._tpm * self._quota) if self._tpm and self._quota else None
         return requests, tokens
-
-    def _note(self, plan: Plan) -> Plan:
-        if self._profile.concurrency is not None:
-            heapq.heappush(self._ends, plan.ends or plan.at)
-        return plan
 
     def _under_way(self, now: float) -> int:
         while self._ends and self._ends[0] <= now:

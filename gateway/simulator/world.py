@@ -53,7 +53,7 @@ class Profile:
     """
 
     first_token: Lognormal = Lognormal(0.6, 1.8)
-    speed: Lognormal = Lognormal(60.0, 110.0)
+    speed: Lognormal = Lognormal(80.0, 140.0)
     errors: float = 1.0 - USUAL_UPTIME
     headroom: float | None = 1.5
     rpm: int | None = None
@@ -63,7 +63,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """A daily curve: the rate swings by `swing` (0..1) around its mean and is highest at `peak` (seconds of the day)."""
+    """The rate swings by `swing` (0..1) around its mean and is highest at `peak` (seconds of the day)."""
 
     peak: float = 14 * 3600.0
     swing: float = 0.5
@@ -100,7 +100,7 @@ class Pattern:
     routes: Mapping[str, float] = field(default_factory=dict)
     stream: float = 0.5
     input: Lognormal = Lognormal(600.0, 3000.0)
-    output: Lognormal = Lognormal(200.0, 800.0)
+    output: Lognormal = Lognormal(150.0, 500.0)
     need: Need = Need.NONE
     daily: Daily | None = None
     bursts: Bursts | None = None

@@ -27,6 +27,11 @@ def test_the_finder_s_own_position_wins() -> None:
     assert DOCUMENT.locate(Finding("error", ("a",), "m", position=(9, 9))).line == 9
 
 
+def test_problems_come_in_the_order_of_the_file() -> None:
+    findings = [Finding("error", at, "m") for at in (("c", "api_key"), ("a",), ("b",))]
+    assert [problem.path for problem in DOCUMENT.problems(findings)] == ["a", "b", "c.api_key"]
+
+
 def test_quotes_never_show_what_may_be_a_secret() -> None:
     assert DOCUMENT.quote(("a",)) == "'plain'"
     assert DOCUMENT.quote(("b",)) == "the value of a reference"

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.load import MAX_BYTES, load, read
+from gateway.config.load import load, read
+from gateway.config.source import MAX_BYTES
 from tests.config.files import SOUND, edit, load_sound, load_text, said
 
 CONFIG = Path(__file__).parents[2] / "config"

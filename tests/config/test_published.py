@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
+from pydantic import Field
 from ruamel.yaml import YAML
 
 from gateway.config.published import json_schema
+from gateway.config.scalars import REFERENCE
+from gateway.config.section import Seconds, Section, Share
+from gateway.config.units import DURATION_PATTERN
 from tests.config.files import SOUND, edit
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -80,3 +84,22 @@ def test_everything_is_described() -> None:
     for section in (schema, *schema["definitions"].values()):
         assert section["description"]
         assert all(field["description"] for field in section["properties"].values())
+
+
+class Plain(Section):
+    """A file that holds no references."""
+
+    pause: Seconds = Field(default=3.0, description="d")
+    share: Share = Field(default=0.5, description="d")
+
+
+def test_where_nothing_resolves_references_none_is_allowed() -> None:
+    properties = json_schema(Plain, references=False)["properties"]
+    assert properties["pause"] == {
+        "type": "string",
+        "pattern": DURATION_PATTERN,
+        "description": "d",
+        "default": "3s",
+    }
+    assert [kind["type"] for kind in properties["share"]["anyOf"]] == ["string", "number"]
+    assert REFERENCE in json_schema(Plain)["properties"]["pause"]["anyOf"]

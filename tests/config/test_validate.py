@@ -1,9 +1,15 @@
 # ruff: noqa: E501 (a message is easier to judge in one piece)
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from pydantic import Field
 
-from gateway.config.validate import _fields
+from gateway.config import scalars
+from gateway.config.document import Document
+from gateway.config.schema import Config
+from gateway.config.section import Name, Section
+from gateway.config.validate import _fields, validate
 from tests.config.files import edit, load_text, said
 
 BASE = "    base_url: https://api.acme.example/v1\n"
@@ -55,6 +61,31 @@ def test_a_reference_with_a_wrong_value_shows_no_value(tmp_path: Path) -> None:
 
 
 def test_fields_are_found_through_mappings_lists_and_optional_sections() -> None:
-    assert "tiers" in _fields(("routes", "any"))
-    assert "sha256" in _fields(("keys", 3))
-    assert set(_fields(("deployments", "any", "price"))) == {"input", "output"}
+    assert "tiers" in _fields(("routes", "any"), Config)
+    assert "sha256" in _fields(("keys", 3), Config)
+    assert set(_fields(("deployments", "any", "price"), Config)) == {"input", "output"}
+
+
+class Inner(Section):
+    depth: Annotated[int, scalars.count(0, 9)] = 0
+
+
+class Outer(Section):
+    short: Annotated[str | Inner, scalars.InShort(scalars.name(), Inner)] = "a"
+    as_: list[Inner] = Field(default=[], alias="as")
+    two: Annotated[list[Name], Field(default=["a", "b"], min_length=2)]
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "hint"),
+    [
+        ({"short": {"dept": 1}}, "unknown key 'dept'", "did you mean 'depth'?"),
+        ({"as": [{"dept": 1}]}, "unknown key 'dept'", "did you mean 'depth'?"),
+        ({"as_": []}, "unknown key 'as_'", "did you mean 'as'?"),
+        ({"two": ["a"]}, "expected at least 2 entries", ""),
+    ],
+)
+def test_any_section_can_be_a_whole_file(data: object, message: str, hint: str) -> None:
+    found, findings = validate(Document("f", data), Outer)
+    assert found is None
+    assert [(finding.message, finding.hint) for finding in findings] == [(message, hint)]

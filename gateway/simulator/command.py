@@ -1,0 +1,241 @@
+"""What the simulator's commands do: read the files, make the study, write it where it was asked for.
+
+Raises `Refusal` with what is wrong and the exit code.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gateway.config.load import load
+from gateway.config.problem import Problem, suggest
+from gateway.core.decision import Decision
+from gateway.core.model import ANONYMOUS, Snapshot
+from gateway.core.scenario import Scenario
+from gateway.simulator import study as studies
+from gateway.simulator.jobs import Advance, NoCluster, Workers, all_cores
+from gateway.simulator.replay import replay
+from gateway.simulator.report.html import to_html
+from gateway.simulator.report.json import to_json
+from gateway.simulator.report.junit import to_junit
+from gateway.simulator.report.markdown import to_markdown
+from gateway.simulator.report.terminal import show
+from gateway.simulator.result import Study, Verdict
+from gateway.simulator.scenario_file import load_scenarios
+from gateway.simulator.simulate import Setting
+from gateway.simulator.traffic import at_rate
+from gateway.simulator.world import World
+from gateway.simulator.world_file import load_world
+
+FINDING, USAGE = 1, 2
+
+
+class Refusal(Exception):
+    """The command cannot do what was asked; the message says why, in lines."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What all the commands take. `rate`: arrivals a second, all workflows together. `duration` in seconds.
+
+    `world` None: `world.yaml` beside the config, if it is there.
+    """
+
+    config: Path
+    world: Path | None = None
+    seed: int = 1
+    rate: float | None = None
+    duration: float | None = None
+    processes: int | None = None
+    scheduler: str | None = None
+
+    @property
+    def workers(self) -> Workers:
+        if self.scheduler is not None or self.processes is not None:
+            return Workers(self.processes or 1, self.scheduler)
+        return all_cores()
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How thoroughly losses are tried: requests a workflow and loss, pairs of each kind, years of the Monte Carlo."""
+
+    requests: int = 2000
+    pairs: int = 20
+    years: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Scenario files and directories, and ids from the incident library."""
+
+    paths: Sequence[Path] = ()
+    incidents: Sequence[str] = ()
+    library: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where the study goes. `json`: to standard output, in the stead of the summary."""
+
+    json: bool = False
+    files: Mapping[str, Path | None] = field(default_factory=dict)
+
+
+WRITERS: Mapping[str, Callable[[Study], str | bytes]] = {
+    "html": to_html,
+    "markdown": to_markdown,
+    "junit": to_junit,
+    "json": to_json,
+}
+
+
+def simulate(given: Given, asked: Asked, decisions: Sequence[Decision] | None) -> Study:
+    """`decisions`: of a ledger, to be replayed in the stead of made traffic."""
+    setting, study = _open(given, decisions)
+    scenarios = _scenarios(given, asked, setting.snapshot)
+    if not scenarios:
+        raise Refusal("name a scenario file, a directory of them, or an incident with --incident", USAGE)
+    with _progress() as announce, _cluster_errors():
+        return studies.add_scenarios(study, setting, scenarios, given.workers, announce)
+
+
+def contingency(given: Given, depth: Depth) -> Study:
+    setting, study = _open(given, None)
+    with _progress() as announce, _cluster_errors():
+        return _losses(study, setting, depth, given.workers, announce)
+
+
+def report(given: Given, asked: Asked, depth: Depth) -> Study:
+    """Scenarios and contingencies."""
+    setting, study = _open(given, None)
+    scenarios = _scenarios(given, asked, setting.snapshot)
+    with _progress() as announce, _cluster_errors():
+        study = studies.add_scenarios(study, setting, scenarios, given.workers, announce)
+        return _losses(study, setting, depth, given.workers, announce)
+
+
+def write(study: Study, outputs: Outputs) -> None:
+    for kind, path in outputs.files.items():
+        if path is not None:
+            _write(path, WRITERS[kind](study))
+    if outputs.json:
+        sys.stdout.buffer.write(to_json(study))
+    else:
+        console = Console()
+        show(console, study)
+        for path in outputs.files.values():
+            if path is not None:
+                console.print(f"written to {path}", markup=False, soft_wrap=True)
+
+
+def falls_to(study: Study, verdicts: Sequence[Verdict]) -> bool:
+    """Does any single loss do one of these to a workflow?"""
+    cases = study.contingency.cases if study.contingency else ()
+    return any(effect.verdict in verdicts for case in cases if case.kind == "N-1" for effect in case.effects.values())
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _open(given: Given, decisions: Sequence[Decision] | None) -> tuple[Setting, Study]:
+    snapshot, problems = load(given.config, os.environ)
+    if snapshot is None:
+        raise _invalid(problems)
+    notes: tuple[str, ...] = ()
+    if not snapshot.workflows:
+        snapshot = replace(snapshot, workflows={ANONYMOUS.id: ANONYMOUS})
+        notes = (f"The config names no workflow: all traffic counts as one, {ANONYMOUS.id!r}.",)
+    world = _world(given, snapshot)
+    setting = Setting(snapshot, world, given.seed, duration=given.duration)
+    if decisions is not None:
+        recorded = replay(decisions, snapshot)
+        setting = replace(setting, snapshot=recorded.snapshot, recorded=recorded.requests)
+        notes += recorded.notes
+    study = studies.begin(given.config, setting)
+    return setting, replace(study, notes=(*study.notes, *notes))
+
+
+def _world(given: Given, snapshot: Snapshot) -> World:
+    beside = given.config.parent / "world.yaml"
+    path = given.world or (beside if beside.exists() else None)
+    world: World | None = World()
+    if path is not None:
+        world, problems = load_world(path, snapshot)
+        if world is None:
+            raise _invalid(problems)
+    assert world is not None
+    return world if given.rate is None else at_rate(world, snapshot, given.rate)
+
+
+def _scenarios(given: Given, asked: Asked, snapshot: Snapshot) -> list[Scenario]:
+    library = asked.library or given.config.parent / "incidents"
+    paths = [*asked.paths, *(_incident(id_, library) for id_ in asked.incidents)]
+    if not paths:
+        return []
+    scenarios, problems = load_scenarios(paths, snapshot)
+    for problem in problems:
+        if problem.severity != "error":
+            print(problem, file=sys.stderr)
+    if any(problem.severity == "error" for problem in problems):
+        raise _invalid(problems)
+    return scenarios
+
+
+def _incident(id_: str, library: Path) -> Path:
+    path = library / f"{id_}.yaml"
+    if "/" in id_ or not path.is_file():
+        known = [file.stem for file in library.glob("*.yaml")]
+        raise Refusal(f"there is no incident {id_!r} in {library}; {suggest(id_, known)}", USAGE)
+    return path
+
+
+def _invalid(problems: Sequence[Problem]) -> Refusal:
+    return Refusal("\n".join(str(problem) for problem in problems if problem.severity == "error"), FINDING)
+
+
+# -- working ---------------------------------------------------------------------------------------------------------
+
+
+def _losses(study: Study, setting: Setting, depth: Depth, workers: Workers, announce: studies.Announce) -> Study:
+    return studies.add_contingencies(study, setting, depth.requests, depth.pairs, depth.years, workers, announce)
+
+
+@contextmanager
+def _cluster_errors() -> Iterator[None]:
+    try:
+        yield
+    except NoCluster as error:
+        raise Refusal(str(error), USAGE) from None
+
+
+@contextmanager
+def _progress() -> Iterator[studies.Announce]:
+    """Bars on standard error, if that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        def announce(title: str, steps: int) -> Advance:
+            task = progress.add_task(title, total=steps)
+            return lambda done: progress.advance(task, done)
+
+        yield announce
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    except OSError as error:
+        raise Refusal(f"{path} cannot be written: {error.strerror}", USAGE) from None
