@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: setup run test test-clients check demo bench soak lock clean
+.PHONY: setup run test test-clients check demo simulate bench soak lock clean
 .DEFAULT_GOAL := setup
 
 .venv/.ready: requirements/dev.txt pyproject.toml
@@ -31,6 +31,9 @@ check: .venv/.ready ## lint, types, house rules, the example configs
 
 demo: .venv/.ready ## two minutes: a vendor dies under load
 	@$(BIN)/python -m demo
+
+simulate: .venv/.ready ## what the example config hangs on: build/report/report.html
+	@$(BIN)/secondsource report config/scenarios --config config/gateway.yaml --incident openai-2025-06-10 --incident cloudflare-2025-11-18 --incident anthropic-claude2-2025-07-21 --out build/report
 
 bench: .venv/.ready ## CPU per request and per stream event; PEERS=1 adds LiteLLM's proxy
 	@$(BIN)/python -m bench $(if $(PEERS),--peers)

@@ -14,6 +14,7 @@ from bench.decision import core_time, import_time
 from bench.measure import FULL, QUICK, Effort, Sample, measure, warm_up
 from bench.peer import install_litellm
 from bench.processes import DidNotStart, cores
+from bench.simulation import simulator_time
 from bench.systems import start, upstream
 
 
@@ -34,7 +35,7 @@ def main(
     except DidNotStart as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(2) from None
-    allowed = report.budgets(found, core_time(), import_time())
+    allowed = report.budgets(found, core_time(), import_time(), simulator_time())
     report.show(console, found, allowed)
     report.write(json, found, allowed, effort.runs)
     console.print(f"written to {json}")

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from bench.decision import CoreTime
 from bench.measure import Sample
+from bench.simulation import SimulatorTime
 
 GATEWAY, DIRECT = "secondsource", "direct"
 SATURATED = 0.85  # of its core: what does less was not the one that limited the run
@@ -34,6 +35,8 @@ BUDGETS: dict[str, tuple[float | None, str]] = {
     "decision over 12 candidates": (15.0, "µs"),
     "its outcome, back to health": (None, "µs"),
     "import of gateway.cli": (300.0, "ms"),
+    "simulated request": (1e6 / 30_000, "µs"),
+    "N-1: 20 domains, 5 workflows": (60.0, "s"),
 }
 
 
@@ -82,12 +85,12 @@ def rows(samples: Mapping[str, Sequence[Sample]]) -> list[Row]:
     return [_row(name, runs, base, _spread(gateway)) for name, runs in samples.items()]
 
 
-def budgets(found: Sequence[Row], core: CoreTime, importing: float) -> dict[str, Budget]:
+def budgets(found: Sequence[Row], core: CoreTime, importing: float, simulator: SimulatorTime) -> dict[str, Budget]:
     """By name: what was measured, what is allowed (None: nothing was set), the unit."""
     gateway = next(row for row in found if row.name == GATEWAY)
     assert gateway.request_cpu is not None
     assert gateway.event_cpu is not None
-    measured = (gateway.request_cpu.median, gateway.event_cpu.median, *core, importing)
+    measured = (gateway.request_cpu.median, gateway.event_cpu.median, *core, importing, *simulator)
     return {name: (value, *BUDGETS[name]) for name, value in zip(BUDGETS, measured, strict=True)}
 
 

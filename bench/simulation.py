@@ -7,7 +7,6 @@ from typing import NamedTuple
 from gateway.core.model import Deployment, Domain, Price, Route, Slo, Snapshot, Workflow
 from gateway.simulator.contingency import contingencies, ground
 from gateway.simulator.jobs import all_cores
-from gateway.simulator.losses import single_losses
 from gateway.simulator.run import run
 from gateway.simulator.traffic import generate
 from gateway.simulator.world import Pattern, World
@@ -22,11 +21,10 @@ SEED = 1
 
 
 class SimulatorTime(NamedTuple):
-    """CPU microseconds a simulated request, and seconds on the wall for N-1 over `losses` domains on all cores."""
+    """CPU microseconds a simulated request on one core, and seconds on the wall for N-1 on all cores."""
 
     request: float
     contingencies: float
-    losses: int
 
 
 def simulator_time() -> SimulatorTime:
@@ -39,7 +37,7 @@ def simulator_time() -> SimulatorTime:
         each.append((time.process_time() - began) / len(course.records) * 1e6)
     began = time.perf_counter()
     contingencies(ground(snapshot, world, SEED, REQUESTS), all_cores(), 0)
-    return SimulatorTime(median(each), time.perf_counter() - began, len(single_losses(snapshot)))
+    return SimulatorTime(median(each), time.perf_counter() - began)
 
 
 def _snapshot() -> Snapshot:

@@ -35,6 +35,7 @@ ConfigArgument = Annotated[Path, typer.Argument(help="the config file", show_def
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 DEFAULT_CONFIG = Path("config/gateway.yaml")
 MOST_REPLAYED = 1_000_000  # requests of the ledger, the newest ones
+LONGEST = 31 * 86_400.0  # seconds of a scenario, as in its file
 
 
 def main() -> None:
@@ -315,8 +316,8 @@ def _seconds(duration: str | None) -> float | None:
     from gateway.config.units import parse_duration
 
     seconds = parse_duration(duration) if duration is not None else None
-    if duration is not None and not seconds:
-        raise typer.BadParameter("expected a duration such as 30m or 2h", param_hint="--duration")
+    if duration is not None and not (seconds and seconds <= LONGEST):
+        raise typer.BadParameter("expected a duration such as 30m or 2h, 31d at most", param_hint="--duration")
     return seconds
 
 
@@ -324,8 +325,12 @@ def _recorded(config: Path, since: datetime | None, until: datetime | None) -> "
     from gateway.server.ledger_view import read_ledger
     from gateway.store.base import Query
 
-    begins, ends = (moment.replace(tzinfo=UTC).timestamp() if moment else None for moment in (since, until))
+    begins, ends = (_utc(moment).timestamp() if moment else None for moment in (since, until))
     return read_ledger(config, lambda store: store.query(Query(begins, ends), MOST_REPLAYED))
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _print_json(value: object) -> None:

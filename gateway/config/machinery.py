@@ -22,10 +22,10 @@ class BreakerEntry(Section):
         default=_BREAKER.failure_share, description="Trips on this share of failures in the window"
     )
     slow_share: Share = Field(
-        default=_BREAKER.slow_share, description="Trips on this share of slow calls in the window"
+        default=_BREAKER.slow_share, description="Trips on this share of slow streams in the window"
     )
     slow_after: Share = Field(
-        default=_BREAKER.slow_after, description="A call is slow after this share of its first_token"
+        default=_BREAKER.slow_after, description="A stream is slow after this share of its first_token"
     )
     minimum_calls: Annotated[int, scalars.count(1, 100_000)] = Field(
         default=_BREAKER.minimum_calls, description="Shares count from so many calls in the window"

@@ -1,7 +1,7 @@
 """The circuit breaker of one deployment, or of one failure domain.
 
     CLOSED     everything passes; results are counted in a sliding window. It trips on consecutive failures, on the
-               share of failures, on the share of slow calls, or at once on what is certain and lasting.
+               share of failures, on the share of slow streams, or at once on what is certain and lasting.
     OPEN       nothing passes until `open_until`.
     HALF_OPEN  a bounded number of probes pass, one after the other. `close_after` good ones close it, a bad one
                opens it again.
@@ -145,7 +145,7 @@ class Breaker:
 
     # -- telling -----------------------------------------------------------------------------------------------
 
-    def first_token(self, permit: Permit, now: float, *, slow: bool = False) -> None:
+    def first_token(self, permit: Permit, now: float, *, slow: bool | None = None) -> None:
         """A provisional result: a long stream need not end before its probe counts.
 
         A run of failures ends here and not with the stream: those that began before an outage would hide it.
@@ -160,9 +160,19 @@ class Breaker:
             permit.probe = False
 
     def settle(
-        self, permit: Permit, signal: Signal, now: float, *, slow: bool = False, hold: float = 0.0, cause: str = ""
+        self,
+        permit: Permit,
+        signal: Signal,
+        now: float,
+        *,
+        slow: bool | None = None,
+        hold: float = 0.0,
+        cause: str = "",
     ) -> None:
-        """Return the permit with its result. `hold`: seconds the vendor asked us to stay away."""
+        """Return the permit with its result. `slow` is None where the pace says nothing, as of a plain reply.
+
+        `hold`: seconds the vendor asked us to stay away.
+        """
         assert not permit.returned, "a permit is returned once"
         permit.returned = True
         if not self.current(permit):
@@ -177,7 +187,7 @@ class Breaker:
     def accuse(self, permit: Permit, now: float, cause: str) -> None:
         """Count a failure that was proven only after its call had been settled as neutral."""
         if self.current(permit):
-            self._weigh(permit, Signal.FAILURE, False, now, 0.0, cause)
+            self._weigh(permit, Signal.FAILURE, None, now, 0.0, cause)
 
     def trip(self, now: float, cause: str, *, hold: float = 0.0, lasting: bool = False) -> None:
         """Open, or stay open longer: of two times the later one holds."""
@@ -199,13 +209,13 @@ class Breaker:
 
     # -- inside ------------------------------------------------------------------------------------------------
 
-    def _weigh(self, permit: Permit, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
+    def _weigh(self, permit: Permit, signal: Signal, slow: bool | None, now: float, hold: float, cause: str) -> None:
         if self.phase is Phase.CLOSED:
             self._count(permit, signal, slow, now, hold, cause)
         elif self.phase is Phase.HALF_OPEN:
             self._judge_probe(permit, signal, slow, now, hold, cause)
 
-    def _count(self, permit: Permit, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
+    def _count(self, permit: Permit, signal: Signal, slow: bool | None, now: float, hold: float, cause: str) -> None:
         if signal is Signal.FAILURE or signal is Signal.SUCCESS or slow:
             failed = signal is Signal.FAILURE
             self.window.add(now, failed=failed, slow=slow)
@@ -226,11 +236,11 @@ class Breaker:
             return None
         if counts.failures >= settings.failure_share * counts.calls:
             return f"{counts.failures} of {counts.calls} calls failed"
-        if counts.slow >= settings.slow_share * counts.calls:
-            return f"{counts.slow} of {counts.calls} calls were slow"
+        if counts.timed >= settings.minimum_calls and counts.slow >= settings.slow_share * counts.timed:
+            return f"{counts.slow} of {counts.timed} streams were slow"
         return None
 
-    def _judge_probe(self, permit: Permit, signal: Signal, slow: bool, now: float, hold: float, cause: str) -> None:
+    def _judge_probe(self, permit: Permit, signal: Signal, slow: bool | None, now: float, hold: float, cause: str) -> None:
         if signal is Signal.FAILURE or (slow and permit.probe):
             self.trip(now, f"probe failed: {cause}" if cause else "probe failed", hold=hold)
         elif permit.probe and signal is Signal.SUCCESS:

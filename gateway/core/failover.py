@@ -335,7 +335,7 @@ class Failover:
             now,
             latency=waited if self.ask.stream else now - call.started,
             stream=self.ask.stream,
-            slow=outcome.kind not in CALLERS_OWN and self._slow(call, now),
+            slow=None if outcome.kind in CALLERS_OWN else self._slow(call, now),
             used=usage.input_tokens + usage.output_tokens,
         )
         if outcome.kind is Kind.OK:
@@ -358,9 +358,10 @@ class Failover:
             )
         )
 
-    def _slow(self, call: _Call, now: float) -> bool:
+    def _slow(self, call: _Call, now: float) -> bool | None:
+        """Was the first token late? A plain reply has none to judge by."""
         if not self.ask.stream:
-            return False
+            return None
         waited = (call.first_token if call.first_token is not None else now) - call.started
         return waited > self._health.settings.slow_after * call.send.deployment.timeouts.first_token
 

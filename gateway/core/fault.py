@@ -61,19 +61,22 @@ FAILURES = frozenset(kind for mix in USUAL_MIX.values() for kind, _ in mix) | {K
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Who is hit: a deployment that matches one of the patterns of every kind named.
+    """Who is hit: a deployment that matches one of the patterns of every kind named, or that `other` hits.
 
     `patterns` by kind of domain, or "deployment" for ids; `*` and `?` stand for text. A kind the deployment does not
     state matches nothing.
     """
 
     patterns: Mapping[str, tuple[str, ...]]
+    other: "Selector | None" = None
 
     def hits(self, deployment: Deployment) -> bool:
-        return all(_matches(deployment, kind, patterns) for kind, patterns in self.patterns.items())
+        mine = all(_matches(deployment, kind, patterns) for kind, patterns in self.patterns.items())
+        return mine or (self.other is not None and self.other.hits(deployment))
 
     def __str__(self) -> str:
-        return " and ".join(f"{kind} {' or '.join(patterns)}" for kind, patterns in self.patterns.items())
+        mine = " and ".join(f"{kind} {' or '.join(patterns)}" for kind, patterns in self.patterns.items())
+        return f"{mine}, or {self.other}" if self.other else mine
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,9 @@ class Fault:
         falling = (self.end - now) / self.ramp_down if self.ramp_down else 1.0
         return min(rising, falling, 1.0)
 
+    def ramps(self, now: float) -> bool:
+        return self.start <= now < self.start + self.ramp_up or self.end - self.ramp_down <= now < self.end
+
 
 class Failing(NamedTuple):
     """`share` of the calls fails, in one of the ways of `mix`."""
@@ -127,12 +133,19 @@ class Blow(NamedTuple):
     retry_after: float | None
 
 
+class Delay(NamedTuple):
+    """`share` of the calls waits `seconds` longer for its first token."""
+
+    share: float
+    seconds: float
+
+
 class Conditions(NamedTuple):
-    """What a call meets. `slower`, `quota`, `price` and `load` are factors, `later` is seconds, `poor` a share."""
+    """What a call meets. `slower`, `quota`, `price` and `load` are factors, `poor` is a share of the answers."""
 
     failing: tuple[Failing, ...] = ()
     slower: float = 1.0
-    later: float = 0.0
+    delays: tuple[Delay, ...] = ()
     quota: float = 1.0
     price: float = 1.0
     poor: float = 0.0
@@ -149,6 +162,15 @@ class Conditions(NamedTuple):
                 return Blow(_pick(mix, chance / share), retry_after)
             chance = (chance - share) / (1.0 - share)
         return None
+
+    def delay(self, chance: float) -> float:
+        """Seconds that this call waits longer. `chance` as for `strike`."""
+        waited = 0.0
+        for share, seconds in self.delays:
+            hit = chance < share
+            waited += seconds if hit else 0.0
+            chance = chance / share if hit else (chance - share) / (1.0 - share)
+        return waited
 
 
 CALM = Conditions()
@@ -175,9 +197,10 @@ class Exposure:
     def _look_up(self, now: float) -> None:
         self._since = max((at for at in self._changes if at <= now), default=-math.inf)
         self._until = min(at for at in self._changes if at > now)
-        if any(0.0 < fault.strength(now) < 1.0 for fault in (*self._hits, *self._others)):
+        if any(fault.ramps(now) for fault in self._hits) or any(_load_ramps(fault, now) for fault in self._others):
             self._since, self._until = now, min(self._until, now + STEP)
-        self._conditions = _conditions(self._hits, self._others, now)
+        found = _conditions(self._hits, self._others, now)
+        self._conditions = CALM if found == CALM else found  # whoever sees CALM itself looks no further
 
 
 def _matches(deployment: Deployment, kind: str, patterns: Sequence[str]) -> bool:
@@ -200,9 +223,15 @@ def _arrivals(faults: Iterable[Fault]) -> Iterable[float]:
         yield from (fault.end - fault.ramp_down, fault.end)
 
 
+def _load_ramps(fault: Fault, now: float) -> bool:
+    assert fault.demand
+    return fault.ramps(now) or fault.ramps(now - fault.demand.after)
+
+
 def _conditions(hits: Iterable[Fault], others: Iterable[Fault], now: float) -> Conditions:
     failing: list[Failing] = []
-    slower, later, quota, price, spared, load = 1.0, 0.0, 1.0, 1.0, 1.0, 1.0
+    delays: list[Delay] = []
+    slower, quota, price, spared, load = 1.0, 1.0, 1.0, 1.0, 1.0
     for fault in hits:
         strength = fault.strength(now)
         factor = 1.0 + (fault.factor - 1.0) * strength
@@ -212,7 +241,7 @@ def _conditions(hits: Iterable[Fault], others: Iterable[Fault], now: float) -> C
             case FaultKind.LATENCY:
                 slower *= factor
             case FaultKind.SLOW_FIRST_TOKEN:
-                later += fault.seconds * strength
+                delays.append(Delay(fault.share, fault.seconds * strength))
             case FaultKind.QUOTA:
                 quota *= factor
             case FaultKind.PRICE:
@@ -226,7 +255,7 @@ def _conditions(hits: Iterable[Fault], others: Iterable[Fault], now: float) -> C
         # Whoever left comes over late; once the fault is over they are gone at once.
         arrived = min(fault.strength(now), fault.strength(now - fault.demand.after))
         load = max(load, 1.0 + (fault.demand.factor - 1.0) * arrived)
-    return Conditions(tuple(failing), slower, later, quota, price, 1.0 - spared, load)
+    return Conditions(tuple(failing), slower, tuple(delays), quota, price, 1.0 - spared, load)
 
 
 def _pick(mix: Mix, chance: float) -> Kind:

@@ -200,7 +200,7 @@ class HealthTable:
         health = self.of(deployment)
         return max(health.available_at(now, tokens), health.breaker.open_until, self.rollup.open_until(deployment))
 
-    def note_first_token(self, permit: CallPermit, now: float, *, slow: bool = False) -> None:
+    def note_first_token(self, permit: CallPermit, now: float, *, slow: bool | None = None) -> None:
         permit.health.breaker.first_token(permit.own, now, slow=slow)
         self.rollup.acquit(permit.wider, now)
 
@@ -213,7 +213,15 @@ class HealthTable:
         self._note_trip(permit, was, outcome, now)
 
     def settle(
-        self, permit: CallPermit, outcome: Outcome, now: float, *, latency: float, stream: bool, slow: bool, used: int
+        self,
+        permit: CallPermit,
+        outcome: Outcome,
+        now: float,
+        *,
+        latency: float,
+        stream: bool,
+        slow: bool | None,
+        used: int,
     ) -> None:
         """Return the permit. `latency`: seconds to the first token (streams) or to the end (plain); `used`: tokens."""
         health = permit.health
@@ -233,7 +241,7 @@ class HealthTable:
     def standings(self) -> Iterable[tuple[Deployment, Breaker]]:
         return ((health.deployment, health.breaker) for health in self._table.values())
 
-    def _settle_breakers(self, permit: CallPermit, outcome: Outcome, now: float, slow: bool) -> None:
+    def _settle_breakers(self, permit: CallPermit, outcome: Outcome, now: float, slow: bool | None) -> None:
         breaker, hold = permit.health.breaker, outcome.retry_after or 0.0
         was = breaker.phase
         breaker.settle(permit.own, outcome.rule.signal, now, slow=slow, hold=hold, cause=outcome.kind.value)

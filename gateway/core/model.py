@@ -183,7 +183,7 @@ class BreakerSettings:
     """When a breaker trips and how it comes back. Shares are 0..1, durations seconds.
 
     It trips on `consecutive` failures, or, among at least `minimum_calls` in `window`, on a share of failures or
-    of slow calls (first token later than `slow_after` of its timeout).
+    of slow streams (first token later than `slow_after` of its timeout).
     """
 
     consecutive: int = 5

@@ -9,6 +9,7 @@ class Counts(NamedTuple):
     calls: int
     failures: int
     slow: int
+    timed: int
 
     @property
     def failure_share(self) -> float:
@@ -18,29 +19,33 @@ class Counts(NamedTuple):
 class Window:
     """A sliding window of `span` seconds. `now` must not run backwards."""
 
-    __slots__ = ("_buckets", "_epoch", "_width", "calls", "failures", "slow")
+    __slots__ = ("_buckets", "_epoch", "_width", "calls", "failures", "slow", "timed")
 
     def __init__(self, span: float) -> None:
         self._width = span / BUCKETS
         self.clear()
 
     def clear(self) -> None:
-        self._buckets = [[0, 0, 0] for _ in range(BUCKETS)]
+        self._buckets = [[0, 0, 0, 0] for _ in range(BUCKETS)]
         self._epoch = 0
-        self.calls = self.failures = self.slow = 0
+        self.calls = self.failures = self.slow = self.timed = 0
 
-    def add(self, now: float, *, failed: bool = False, slow: bool = False) -> None:
+    def add(self, now: float, *, failed: bool = False, slow: bool | None = None) -> None:
+        """`slow` is None for a call that cannot be judged by its pace."""
         bucket = self._buckets[self._advance(now)]
         bucket[0] += 1
         bucket[1] += failed
-        bucket[2] += slow
+        if slow is not None:
+            bucket[2] += slow
+            bucket[3] += 1
+            self.slow += slow
+            self.timed += 1
         self.calls += 1
         self.failures += failed
-        self.slow += slow
 
     def counts(self, now: float) -> Counts:
         self._advance(now)
-        return Counts(self.calls, self.failures, self.slow)
+        return Counts(self.calls, self.failures, self.slow, self.timed)
 
     def _advance(self, now: float) -> int:
         epoch = int(now / self._width)
@@ -51,6 +56,7 @@ class Window:
             self.calls -= bucket[0]
             self.failures -= bucket[1]
             self.slow -= bucket[2]
-            bucket[0] = bucket[1] = bucket[2] = 0
+            self.timed -= bucket[3]
+            bucket[0] = bucket[1] = bucket[2] = bucket[3] = 0
         self._epoch = max(self._epoch, epoch)
         return self._epoch % BUCKETS

@@ -1,30 +1,29 @@
-"""Which changes to the config buy the most resilience: each proposal is simulated, the best are kept."""
+"""Which changes to the config buy the most resilience: each proposal is simulated, the best is kept, then the next."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from gateway.core.model import Domain, Snapshot
+from gateway.core.model import Snapshot
+from gateway.simulator.analysis import year
+from gateway.simulator.contingency import single_case
 from gateway.simulator.jobs import Advance, Workers
-from gateway.simulator.losses import Loss, single_losses
-from gateway.simulator.proposals import Change, merged, proposals
+from gateway.simulator.losses import single_losses
+from gateway.simulator.proposals import Change, proposals
 from gateway.simulator.result import Advice, Case
-from gateway.simulator.structure import label
-from gateway.simulator.trial import Ground, Sight, Trial, effect, quiet_days, try_all
-from gateway.simulator.world import World
+from gateway.simulator.trial import Ground, Trial, quiet_days, try_all
 
 BEST = 3
-MOST_PROPOSALS = 12
-WORTH = 0.95  # what is lost must shrink to less than this share of itself
-YEAR_MINUTES = 365 * 24 * 60.0
+MOST_PROPOSALS = 8
+WORTH = 0.01  # of what is at stake today: a change that saves less is not worth a word
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Stake:
-    """What single losses cost: less is better, the first figure first.
+    """What losses cost: less is better, the first figure first.
 
-    `usd`: expected a year, over the domains whose outage rate is known: outages a year times what one costs (the
-    minutes lost on the way, and the share lost while it lasts). `not_secure` and `single_points` count workflows
-    times domains; the latter those that stop a workflow.
+    `usd`: the expected loss a year. `not_secure` and `single_points` count workflows times domains that are lost by
+    themselves; the latter those that stop a workflow.
     """
 
     usd: float
@@ -32,70 +31,67 @@ class Stake:
     single_points: int
 
 
-def stake(snapshot: Snapshot, world: World, cases: Sequence[Case]) -> Stake:
+class Tried(NamedTuple):
+    """A changed config, what it would cost, and the N-1 cases that say so."""
+
+    stake: Stake
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """How a changed config is tried: the same traffic, luck and years."""
+
+    base: Ground
+    years: int
+
+    def try_(self, snapshot: Snapshot) -> Tried:
+        changed = replace(self.base, snapshot=snapshot)
+        quiet, _ = quiet_days(changed)
+        losses = single_losses(snapshot)
+        trials = list(dict.fromkeys(Trial(loss.hits) for loss in losses))
+        found = dict(zip(trials, try_all(changed, trials), strict=True))
+        cases = tuple(single_case(loss, found[Trial(loss.hits)], quiet) for loss in losses)
+        usd = year(snapshot, changed.world, cases, changed.seed, self.years).total.usd_mean
+        return Tried(stake(usd, cases), cases)
+
+
+def stake(usd: float, cases: Sequence[Case]) -> Stake:
     """Of the N-1 cases among these."""
-    usd, not_secure, single_points = 0.0, 0, 0
-    domains = {label(loss.domain): loss.domain for loss in single_losses(snapshot)}
-    for case in cases:
-        if case.kind != "N-1":
-            continue
-        for id_, seen in case.effects.items():
-            not_secure += seen.verdict != "secure"
-            single_points += seen.verdict == "lost"
-            share = 1.0 if seen.verdict == "lost" else 1.0 - seen.steady
-            minutes = minutes_a_year(world, domains[case.lost[0]], share, seen.transition)
-            usd += minutes * snapshot.workflows[id_].usd_per_minute
-    return Stake(usd, not_secure, single_points)
-
-
-def minutes_a_year(world: World, domain: Domain, share: float, transition: float) -> float:
-    """Expected minutes lost to one domain's outages; 0 where no rate is known."""
-    rates = world.outages_of(domain)
-    if rates is None:
-        return 0.0
-    outages = YEAR_MINUTES * 60.0 / (rates.between + rates.repair)
-    return outages * min(rates.repair / 60.0, transition + share * rates.repair / 60.0)
+    verdicts = [effect.verdict for case in cases if case.kind == "N-1" for effect in case.effects.values()]
+    return Stake(usd, sum(verdict != "secure" for verdict in verdicts), verdicts.count("lost"))
 
 
 def advise(
-    base: Ground, cases: Sequence[Case], workers: Workers, announce: Callable[[str, int], Advance]
+    judge: Judge, before: Stake, cases: Sequence[Case], workers: Workers, announce: Callable[[str, int], Advance]
 ) -> tuple[tuple[Advice, ...], Advice | None]:
-    """The best changes, each by itself, and all of them together (None where there is at most one)."""
-    before = stake(base.snapshot, base.world, cases)
-    changes = proposals(base.snapshot, base.world, cases)[:MOST_PROPOSALS]
-    advance = announce("changes to the config", len(changes))
-    stakes = workers.map(_stakes, base, [change.snapshot for change in changes], advance)
-    better = [(after, place) for place, after in enumerate(stakes) if _worth_it(before, after)]
-    best = [(changes[place], after) for after, place in sorted(better)[:BEST]]
-    advice = tuple(_advice(change, before, after) for change, after in best)
-    if len(best) < 2:
-        return advice, None
-    whole = merged(base.snapshot, base.world, cases, [change.title for change, _ in best])
-    (after,) = _stakes(base, [whole])
-    together = Change("all of them together", "", "", whole)
-    return advice, _advice(together, before, after)
+    """The best change, the best one after it, and so on; and all of them together (None where there is at most one).
+
+    One step at a time, since what helps depends on what has been done already.
+    """
+    pairs = [case for case in cases if case.kind != "N-1"]
+    snapshot, now, singles = judge.base.snapshot, before, tuple(case for case in cases if case.kind == "N-1")
+    advice: list[Advice] = []
+    while len(advice) < BEST:
+        changes = proposals(snapshot, judge.base.world, (*singles, *pairs))[:MOST_PROPOSALS]
+        advance = announce(f"change {len(advice) + 1} to the config", len(changes))
+        tried = workers.map(_try_all, judge, [change.snapshot for change in changes], advance)
+        helpful = [place for place, found in enumerate(tried) if _worth_it(now, found.stake, WORTH * before.usd)]
+        if not helpful:
+            break
+        best = min(helpful, key=lambda place: tried[place].stake)
+        advice.append(_advice(changes[best], now, tried[best].stake))
+        snapshot, (now, singles) = changes[best].snapshot, tried[best]
+    together = Change("all of them together", "", "", snapshot)
+    return tuple(advice), _advice(together, before, now) if len(advice) > 1 else None
 
 
-def _worth_it(before: Stake, after: Stake) -> bool:
-    return after.not_secure < before.not_secure or after.usd < WORTH * before.usd
+def _try_all(judge: Judge, snapshots: Sequence[Snapshot]) -> list[Tried]:
+    return [judge.try_(snapshot) for snapshot in snapshots]
 
 
-def _stakes(base: Ground, snapshots: Sequence[Snapshot]) -> list[Stake]:
-    return [_stake(replace(base, snapshot=snapshot)) for snapshot in snapshots]
-
-
-def _stake(changed: Ground) -> Stake:
-    quiet, _ = quiet_days(changed)
-    losses = single_losses(changed.snapshot)
-    trials = list(dict.fromkeys(Trial(loss.hits) for loss in losses))
-    found = dict(zip(trials, try_all(changed, trials), strict=True))
-    cases = [_case(loss, found[Trial(loss.hits)], quiet) for loss in losses]
-    return stake(changed.snapshot, changed.world, cases)
-
-
-def _case(loss: Loss, sight: Sight, quiet: Sight) -> Case:
-    effects = {id_: effect(sight[id_], usual) for id_, usual in quiet.items() if id_ in sight}
-    return Case("N-1", (label(loss.domain),), loss.hits, effects)
+def _worth_it(before: Stake, after: Stake, least: float) -> bool:
+    return after.not_secure < before.not_secure or after.usd < before.usd - least
 
 
 def _advice(change: Change, before: Stake, after: Stake) -> Advice:

@@ -4,10 +4,11 @@ Raises `Refusal` with what is wrong and the exit code.
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway.config.load import load
 from gateway.config.problem import Problem, suggest
+from gateway.config.units import show_duration
 from gateway.core.decision import Decision
 from gateway.core.model import ANONYMOUS, Snapshot
 from gateway.core.scenario import Scenario
@@ -102,7 +104,9 @@ WRITERS: Mapping[str, Callable[[Study], str | bytes]] = {
 
 def simulate(given: Given, asked: Asked, decisions: Sequence[Decision] | None) -> Study:
     """`decisions`: of a ledger, to be replayed in the stead of made traffic."""
-    setting, study = _open(given, decisions)
+    setting, study = _open(
+        given, ["simulate", *_asked(asked), *(["--replay"] if decisions is not None else [])], decisions
+    )
     scenarios = _scenarios(given, asked, setting.snapshot)
     if not scenarios:
         raise Refusal("name a scenario file, a directory of them, or an incident with --incident", USAGE)
@@ -111,14 +115,14 @@ def simulate(given: Given, asked: Asked, decisions: Sequence[Decision] | None) -
 
 
 def contingency(given: Given, depth: Depth) -> Study:
-    setting, study = _open(given, None)
+    setting, study = _open(given, ["contingency", *_depth(depth)])
     with _progress() as announce, _cluster_errors():
         return _losses(study, setting, depth, given.workers, announce)
 
 
 def report(given: Given, asked: Asked, depth: Depth) -> Study:
     """Scenarios and contingencies."""
-    setting, study = _open(given, None)
+    setting, study = _open(given, ["report", *_asked(asked), *_depth(depth)])
     scenarios = _scenarios(given, asked, setting.snapshot)
     with _progress() as announce, _cluster_errors():
         study = studies.add_scenarios(study, setting, scenarios, given.workers, announce)
@@ -148,7 +152,8 @@ def falls_to(study: Study, verdicts: Sequence[Verdict]) -> bool:
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _open(given: Given, decisions: Sequence[Decision] | None) -> tuple[Setting, Study]:
+def _open(given: Given, words: Sequence[str], decisions: Sequence[Decision] | None = None) -> tuple[Setting, Study]:
+    """`words`: the command, and those of its options that `given` does not have."""
     snapshot, problems = load(given.config, os.environ)
     if snapshot is None:
         raise _invalid(problems)
@@ -162,8 +167,34 @@ def _open(given: Given, decisions: Sequence[Decision] | None) -> tuple[Setting, 
         recorded = replay(decisions, snapshot)
         setting = replace(setting, snapshot=recorded.snapshot, recorded=recorded.requests)
         notes += recorded.notes
-    study = studies.begin(given.config, setting)
+    command = shlex.join(["secondsource", *words, *_options(given)])
+    study = studies.begin(command, given.config, setting)
     return setting, replace(study, notes=(*study.notes, *notes))
+
+
+def _options(given: Given) -> Iterator[str]:
+    """Those that decide the figures. Where the work is done does not."""
+    yield from ("--config", str(given.config), "--seed", str(given.seed))
+    if given.world is not None:
+        yield from ("--world", str(given.world))
+    if given.rate is not None:
+        yield from ("--rate", f"{given.rate:g}")
+    if given.duration is not None:
+        yield from ("--duration", show_duration(given.duration))
+
+
+def _asked(asked: Asked) -> Iterator[str]:
+    yield from map(str, asked.paths)
+    for id_ in asked.incidents:
+        yield from ("--incident", id_)
+    if asked.library is not None:
+        yield from ("--incidents", str(asked.library))
+
+
+def _depth(depth: Depth) -> Iterator[str]:
+    for name, value, usual in zip(("requests", "pairs", "years"), astuple(depth), astuple(Depth()), strict=True):
+        if value != usual:
+            yield from (f"--{name}", str(value))
 
 
 def _world(given: Given, snapshot: Snapshot) -> World:

@@ -4,19 +4,20 @@ As in transmission planning (NERC TPL-001): the system is held against the loss 
 once (N-2), and of a second one after it has adjusted to the first (N-1-1).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.model import Snapshot
 from gateway.simulator.jobs import Advance, Workers
 from gateway.simulator.losses import Loss, Pair, pairs, single_losses
-from gateway.simulator.result import Case, CaseKind
+from gateway.simulator.result import Case, CaseKind, Effect
 from gateway.simulator.structure import label
 from gateway.simulator.traffic import sources
 from gateway.simulator.trial import Amounts, Ground, Sight, Trial, effect, quiet_days, try_all
 from gateway.simulator.world import World
 
 FEWEST = 200  # requests of the rarest workflow
+SHORTEST = 300.0  # seconds: a vendor lets us save up a minute's quota, which must not carry us through
 LONGEST = 6 * 3600.0
 
 
@@ -38,7 +39,7 @@ def ground(snapshot: Snapshot, world: World, seed: int, requests: int) -> Ground
     rates = [source.pattern.per_minute / 60.0 for source in sources(snapshot, world)]
     if not rates:
         return Ground(snapshot, world, seed, 0.0)
-    seconds = max(requests * len(rates) / sum(rates), min(FEWEST, requests) / min(rates))
+    seconds = max(SHORTEST, requests * len(rates) / sum(rates), min(FEWEST, requests) / min(rates))
     return Ground(snapshot, world, seed, min(seconds, LONGEST))
 
 
@@ -52,11 +53,15 @@ def contingencies(
     chosen = known[:most_pairs]
     trials = _distinct(singles, chosen)
     found = dict(zip(trials, workers.map(try_all, base, trials, advance), strict=True))
-    cases = [_single(loss, found, quiet) for loss in singles]
+    cases = [single_case(loss, found[Trial(loss.hits)], quiet) for loss in singles]
     for kind in ("N-2", "N-1-1"):
         cases += [_double(kind, pair, found, quiet if kind == "N-2" else quiet_later) for pair in chosen]
     seen = {label(loss.domain): found[Trial(loss.hits)] for loss in singles}
     return Contingencies(tuple(cases), quiet, seen, len(known) - len(chosen))
+
+
+def single_case(loss: Loss, sight: Sight, quiet: Sight) -> Case:
+    return Case("N-1", (label(loss.domain),), loss.hits, _effects(sight, quiet))
 
 
 def how_many(base: Ground, most_pairs: int) -> int:
@@ -81,27 +86,15 @@ def _in_turn(pair: Pair) -> Trial:
     return Trial(pair.first.hits, pair.second.hits)
 
 
-def _single(loss: Loss, found: Mapping[Trial, Sight], quiet: Sight) -> Case:
-    return _case("N-1", (loss,), Trial(loss.hits), found, quiet, "")
-
-
 def _double(kind: CaseKind, pair: Pair, found: Mapping[Trial, Sight], quiet: Sight) -> Case:
     trial = _at_once(pair) if kind == "N-2" else _in_turn(pair)
-    return _case(kind, (pair.first, pair.second), trial, found, quiet, pair.correlated)
+    hits = tuple(sorted({*pair.first.hits, *pair.second.hits}))
+    lost = (label(pair.first.domain), label(pair.second.domain))
+    return Case(kind, lost, hits, _effects(found[trial], quiet), pair.correlated)
 
 
-def _case(
-    kind: CaseKind,
-    losses: Iterable[Loss],
-    trial: Trial,
-    found: Mapping[Trial, Sight],
-    quiet: Sight,
-    correlated: str,
-) -> Case:
-    sight = found[trial]
-    effects = {id_: effect(sight[id_], usual) for id_, usual in quiet.items() if id_ in sight}
-    lost = tuple(label(loss.domain) for loss in losses)
-    return Case(kind, lost, tuple(sorted({*trial.lost, *trial.later})), effects, correlated)
+def _effects(sight: Sight, quiet: Sight) -> dict[str, Effect]:
+    return {id_: effect(sight[id_], usual) for id_, usual in quiet.items() if id_ in sight}
 
 
 def _load(quiet: Sight) -> dict[str, float]:

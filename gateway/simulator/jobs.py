@@ -1,6 +1,7 @@
 """Many simulations, on all cores of this machine or on a Dask cluster. Results come back in the order of the items."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CHUNKS_PER_WORKER = 4  # small enough that the last one does not keep all others waiting
+PATIENCE = 10.0  # seconds, for a scheduler to answer
 Advance = Callable[[int], None]
 
 
@@ -73,11 +75,14 @@ def _executor(workers: Workers, items: int) -> Iterator[tuple[_Submit, int]]:
 def _cluster(address: str) -> Iterator[tuple[_Submit, int]]:
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
     except ImportError:
         raise NoCluster("--scheduler needs the extra: pip install 'secondsource[dask]'") from None
     try:
-        client: Any = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
+        # Dask would knock on a closed port until its patience ends.
+        socket.create_connection(get_address_host_port(address), PATIENCE).close()
+        client: Any = Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, OverflowError) as error:
         raise NoCluster(f"no Dask scheduler answers at {address}: {error}") from None
     with client:
         workers = sum(client.nthreads().values())

@@ -1,6 +1,7 @@
 """Which losses to try: each domain alone, and the pairs that say more than their members, likely ones first."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from itertools import combinations
 from typing import NamedTuple, get_args
 
@@ -43,11 +44,18 @@ def pairs(snapshot: Snapshot, world: World, load: dict[str, float]) -> list[Pair
 
     Of domains that take down the same, one stands for all; a pair in which one contains the other says nothing new.
     """
-    distinct = list({loss.hits: loss for loss in reversed(single_losses(snapshot))}.values())[::-1]
+    alike: dict[Hits, list[Domain]] = defaultdict(list)
+    for loss in single_losses(snapshot):
+        alike[loss.hits].append(loss.domain)
     by_id = {one.id: one for one in routed(snapshot)}
     found = [
-        _pair(one, other, by_id, world.groups or (), load)
-        for one, other in combinations(distinct, 2)
+        _pair(
+            one,
+            other,
+            _grouped(alike[one.hits], alike[other.hits], world.groups or ()) or _tie(one, other, by_id),
+            load,
+        )
+        for one, other in combinations([Loss(domains[0], hits) for hits, domains in alike.items()], 2)
         if not set(one.hits) <= set(other.hits) and not set(other.hits) <= set(one.hits)
     ]
     return sorted(found, key=lambda pair: (_rank(pair), -_load((*pair.first.hits, *pair.second.hits), load)))
@@ -57,19 +65,19 @@ def _hits(domain: Domain, members: Iterable[Deployment]) -> Hits:
     return tuple(sorted(one.id for one in members if domain in one.domains))
 
 
-def _pair(
-    one: Loss, other: Loss, by_id: dict[str, Deployment], groups: Sequence[Group], load: dict[str, float]
-) -> Pair:
+def _pair(one: Loss, other: Loss, correlated: str, load: dict[str, float]) -> Pair:
     first, second = sorted((one, other), key=lambda loss: -_load(loss.hits, load))
-    return Pair(first, second, _grouped(one, other, groups) or _tie(one, other, by_id))
+    return Pair(first, second, correlated)
 
 
 def _load(hits: Iterable[str], load: dict[str, float]) -> float:
     return sum(load.get(id_, 0.0) for id_ in set(hits))
 
 
-def _grouped(one: Loss, other: Loss, groups: Sequence[Group]) -> str:
-    return next((f"group {g.name}" for g in groups if one.domain in g.members and other.domain in g.members), "")
+def _grouped(ones: Iterable[Domain], others: Iterable[Domain], groups: Iterable[Group]) -> str:
+    """Each side is one loss by all its names: a group may use any of them."""
+    both = (f"group {g.name}" for g in groups if set(ones) & set(g.members) and set(others) & set(g.members))
+    return next(both, "")
 
 
 def _tie(one: Loss, other: Loss, by_id: dict[str, Deployment]) -> str:

@@ -154,6 +154,8 @@ def _opens(change: Transition) -> bool:
 
 def _fail_over(faults: Sequence[Fault], records: Sequence[Record], hits: Collection[str]) -> float | None:
     began = _first_start(faults)
+    if not faults:
+        return None
     return min(
         (
             record.began + (record.took if record.first_token is None else record.first_token) - began
@@ -167,14 +169,16 @@ def _fail_over(faults: Sequence[Fault], records: Sequence[Record], hits: Collect
 def _recover(
     faults: Sequence[Fault], records: Sequence[Record], quiet: Sequence[Record], duration: float
 ) -> float | None:
-    """None while something lasts, and where nothing was ever moved from its usual deployment."""
+    """None while something lasts, where it was not got over by the end, and where nothing was ever moved."""
     ended = max((fault.end for fault in faults), default=math.inf)
     width = step(duration)
     usual, now = _usual(quiet, width), _usual(records, width)
-    short = [index for index, count in usual.items() if _short(now.get(index, 0), count)]
+    steps = [(index, count) for index, count in usual.items() if index * width < duration]
+    short = [index for index, count in steps if _short(now.get(index, 0), count)]
     if ended >= duration or not any(index * width >= _first_start(faults) - width for index in short):
         return None
-    return max(0.0, (max(short) + 1) * width - ended)
+    recovered = (max(short) + 1) * width
+    return max(0.0, recovered - ended) if recovered < duration else None
 
 
 def _short(now: int, usual: int) -> bool:

@@ -26,26 +26,17 @@ class Change(NamedTuple):
 
 
 def proposals(snapshot: Snapshot, world: World, cases: Iterable[Case]) -> list[Change]:
-    """For each workflow that some single loss hurts, those worth most first; each change once."""
-    singles = [case for case in cases if case.kind == "N-1"]
+    """For each workflow that some loss hurts; single losses first, then workflows worth most; each change once."""
+    ordered = sorted(cases, key=lambda case: len(case.lost))
     ranked = sorted(snapshot.workflows.values(), key=lambda workflow: -workflow.usd_per_minute)
     found = [
         change
+        for case in ordered
         for workflow in ranked
-        for case in singles
         if workflow.id in case.effects and case.effects[workflow.id].verdict != "secure"
         for change in _for_loss(snapshot, world, workflow, case)
     ]
     return list({change.title: change for change in found}.values())
-
-
-def merged(snapshot: Snapshot, world: World, cases: Iterable[Case], titles: Iterable[str]) -> Snapshot:
-    """All the changes of these titles in one config, each proposed anew after the one before."""
-    known = list(cases)
-    for title in titles:
-        again = (change for change in proposals(snapshot, world, known) if change.title == title)
-        snapshot = next((change.snapshot for change in again), snapshot)
-    return snapshot
 
 
 def _for_loss(snapshot: Snapshot, world: World, workflow: Workflow, case: Case) -> Iterator[Change]:
@@ -57,7 +48,7 @@ def _for_loss(snapshot: Snapshot, world: World, workflow: Workflow, case: Case) 
             yield from _spare(snapshot, workflow, route, case)
             yield from _allowed(snapshot, workflow, route, case)
             yield _new(snapshot, workflow, route)
-        elif route.attempts < len(route.deployments) and effect.verdict != "secure":
+        elif route.attempts < len(route.deployments):
             yield _more_attempts(snapshot, route)
     for id_ in effect.over_quota:
         yield from _more_quota(snapshot, snapshot.deployments[id_])
@@ -97,7 +88,7 @@ def _allowed(snapshot: Snapshot, workflow: Workflow, route: Route, case: Case) -
         yield Change(
             f"allow {one.id} for workflow {workflow.id}",
             _allow_yaml(workflow.id, allow),
-            f"{workflow.owner} agrees that {one.vendor} may serve it ({workflow.allow.refusal(one)} today)",
+            _consent(workflow, one),
             _with_workflow(snapshot, replace(workflow, allow=allow)),
         )
 
@@ -108,18 +99,19 @@ def _new(snapshot: Snapshot, workflow: Workflow, route: Route) -> Change:
     changed = _with_tier(route, new)
     added = _with_route(replace(snapshot, deployments={**snapshot.deployments, new.id: new}), changed)
     yaml = f"deployments:\n  {new.id}: {{vendor: {new.vendor}, model: {new.model}, ...}}\n{_route_yaml(changed)}"
+    model = f"the same model ({new.model})" if embeds(route) else "an equal model of another maker"
+    needs = f"a contract with another vendor for {model}, with the quota of {route.deployments[0].id}"
     for user in snapshot.workflows.values():
         allow = _allowing(user.allow, new)
-        if user.may_use(route.name) and allow != user.allow:
+        if user.may_use(route.name) and user.allow.refusal(new) and not allow.refusal(new):
             added = _with_workflow(added, replace(user, allow=allow))
             yaml += f"\n{_allow_yaml(user.id, allow)}"
-    model = f"the same model ({new.model})" if embeds(route) else "an equal model of another maker"
-    return Change(
-        f"add a second source for route {route.name} at another vendor",
-        yaml,
-        f"a contract with another vendor for {model}, with the quota of {route.deployments[0].id}",
-        added,
-    )
+            needs += f"; {_consent(user, new)}"
+    return Change(f"add a second source for route {route.name} at another vendor", yaml, needs, added)
+
+
+def _consent(workflow: Workflow, one: Deployment) -> str:
+    return f"{workflow.owner} agrees that {one.vendor} may serve {workflow.id} ({workflow.allow.refusal(one)} today)"
 
 
 def _second(route: Route, allow: Allow) -> Deployment:

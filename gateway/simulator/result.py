@@ -132,8 +132,8 @@ class Effect:
     """What one loss means for one workflow. `usd` and `first_token_p95` are differences to the same traffic without it.
 
     `usd` is per answer (None without one), `first_token_p95` None without streams. `over_quota`: survivors whose quota
-    did not hold. `worst_minute`: the lowest share served in any minute. `transition`: minutes' worth of requests lost before the
-    loss was got over. `steady`: the share served after that.
+    did not hold. `worst_minute`: the lowest share served in any minute. `transition`: minutes' worth of requests lost
+    before the loss was got over. `steady`: the share served after that.
     """
 
     verdict: Verdict
@@ -289,11 +289,12 @@ class WorkflowFacts:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Everything one command found, with what is needed to get the same again.
+    """Everything one command found, with what is needed to get the same again: `command`, seed, revision, commit.
 
     `assumptions` are sentences. `commit` is that of the repository the config lies in, None outside of one.
     """
 
+    command: str
     version: str
     config: str
     revision: str

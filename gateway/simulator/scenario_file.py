@@ -24,7 +24,7 @@ _TAKES: Mapping[FaultKind, frozenset[str]] = {
     FaultKind.RATE_LIMIT: _FAILING | {"retry_after"},
     FaultKind.QUOTA: frozenset({"duration", "factor"}),
     FaultKind.LATENCY: frozenset({"duration", "factor"}),
-    FaultKind.SLOW_FIRST_TOKEN: frozenset({"duration", "delay"}),
+    FaultKind.SLOW_FIRST_TOKEN: _FAILING | {"delay"},
     FaultKind.STALL: _FAILING,
     FaultKind.CUT: _FAILING,
     FaultKind.AUTH: _FAILING,
@@ -139,7 +139,9 @@ def _earliest(start: float | SpanEntry) -> float:
 
 def _selector(entry: SelectorEntry, snapshot: Snapshot | None, at: Place) -> Iterator[Finding]:
     """`snapshot` None: whether it hits anybody does not matter."""
-    selector = _select(entry)
+    if entry.or_ is not None:
+        yield from _selector(entry.or_, snapshot, (*at, "or"))
+    selector = Selector(_named(entry))
     if not selector.patterns:
         hint = "to hit every deployment, write {deployment: '*'}"
         yield Finding("error", at, "says nobody: expected a kind of domain and a name", hint)
@@ -218,8 +220,13 @@ def _planned(entry: FaultEntry) -> Planned:
 
 
 def _select(entry: SelectorEntry) -> Selector:
-    patterns = {kind: (given,) if isinstance(given, str) else tuple(given) for kind, given in entry if given}
-    return Selector(patterns)
+    return Selector(_named(entry), _select(entry.or_) if entry.or_ else None)
+
+
+def _named(entry: SelectorEntry) -> dict[str, tuple[str, ...]]:
+    """Patterns by kind of domain."""
+    given = ((kind, value) for kind, value in entry if kind != "or_" and value)
+    return {kind: (value,) if isinstance(value, str) else tuple(value) for kind, value in given}
 
 
 def _span(time: float | SpanEntry) -> Span:

@@ -30,6 +30,7 @@ class SelectorEntry(Section):
     edge: Patterns | None = Field(default=None, description="The network edge in front of it")
     jurisdiction: Patterns | None = Field(default=None, description="Whose law the vendor answers to")
     deployment: Patterns | None = Field(default=None, description="A deployment itself")
+    or_: "SelectorEntry | None" = Field(default=None, alias="or", description="And who is hit besides")
 
 
 class ExponentialEntry(Section):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.core.breaker import Transition
-from gateway.core.fault import Fault
+from gateway.core.fault import Fault, FaultKind
 from gateway.core.model import Snapshot, Workflow
 from gateway.core.scenario import Scenario
 from gateway.simulator.luck import rng
@@ -14,6 +14,8 @@ from gateway.simulator.result import DrawnFault, ScenarioResult, Source, Workflo
 from gateway.simulator.run import run
 from gateway.simulator.traffic import Request, candidates_of, generate, routed
 from gateway.simulator.world import World
+
+UNSEEN = frozenset({FaultKind.PRICE, FaultKind.QUALITY})  # no gateway can notice them in an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def without_secrets(snapshot: Snapshot) -> Snapshot:
         name: replace(route, tiers=tuple(tuple(bare[one.id] for one in tier) for tier in route.tiers))
         for name, route in snapshot.routes.items()
     }
-    return replace(snapshot, deployments=bare, routes=routes, keys=())
+    return replace(snapshot, deployments=bare, routes=routes, keys=(), ledger_url="", state_url="")
 
 
 def simulate(setting: Setting, scenario: Scenario) -> ScenarioResult:
@@ -60,9 +62,10 @@ def simulate(setting: Setting, scenario: Scenario) -> ScenarioResult:
 
     def seen(workflow: Workflow) -> WorkflowResult:
         own = scenario.hit(candidates_of(workflow, snapshot, world))
-        own_faults = [fault for fault in faults if any(fault.on.hits(one) for one in own)]
+        own_faults = [f for f in faults if f.kind not in UNSEEN and any(f.on.hits(one) for one in own)]
         records, before = found.get(workflow.id, []), usual.get(workflow.id, [])
-        return measure(workflow, records, before, own_faults, {one.id for one in own}, course.transitions, duration)
+        ids = {one.id for one in own} if own_faults else set()
+        return measure(workflow, records, before, own_faults, ids, course.transitions, duration)
 
     return ScenarioResult(
         id=scenario.id,

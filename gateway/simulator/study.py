@@ -9,7 +9,7 @@ from gateway import __version__
 from gateway.core.model import Workflow
 from gateway.core.scenario import Scenario
 from gateway.simulator import assumptions
-from gateway.simulator.advice import advise
+from gateway.simulator.advice import Judge, advise, stake
 from gateway.simulator.analysis import concentrations, dependence, year
 from gateway.simulator.contingency import contingencies, ground, how_many
 from gateway.simulator.jobs import Advance, Workers
@@ -26,12 +26,13 @@ def quietly(title: str, steps: int) -> Advance:
     return lambda done: None
 
 
-def begin(config: Path, setting: Setting) -> Study:
-    """A study that has found nothing yet."""
+def begin(command: str, config: Path, setting: Setting) -> Study:
+    """A study that has found nothing yet. `command` is what makes it again."""
     snapshot = setting.snapshot
     replayed = ("Traffic is replayed from the ledger.",) if setting.recorded is not None else ()
     said = replayed or assumptions.of_traffic(snapshot, setting.world)
     return Study(
+        command=command,
         version=__version__,
         config=config.name,
         revision=snapshot.revision,
@@ -49,7 +50,7 @@ def add_scenarios(
     advance = announce("scenarios", len(scenarios))
     shared = replace(setting, snapshot=without_secrets(setting.snapshot))
     found = workers.map(_simulate_all, shared, scenarios, advance)
-    untouched = [result for result in found if not result.hits and scenarios[found.index(result)].planned]
+    untouched = [result for result, one in zip(found, scenarios, strict=True) if one.planned and not result.hits]
     notes = (f"{result.id}: no deployment of this config could have been hit." for result in untouched)
     return replace(study, scenarios=(*study.scenarios, *found), notes=(*study.notes, *notes))
 
@@ -69,12 +70,14 @@ def add_contingencies(
     if not base.seconds:
         return replace(study, notes=(*study.notes, "No workflow sends anything: there is nothing to lose."))
     found = contingencies(base, workers, most_pairs, announce("contingencies", how_many(base, most_pairs)))
-    advice, together = advise(base, found.cases, workers, announce)
+    a_year = year(snapshot, world, found.cases, setting.seed, years)
+    before = stake(a_year.total.usd_mean, found.cases)
+    advice, together = advise(Judge(base, years), before, found.cases, workers, announce)
     result = ContingencyResult(
         cases=found.cases,
         dependence=dependence(snapshot, world, found.cases),
         concentration=concentrations(snapshot, found),
-        year=year(snapshot, world, found.cases, setting.seed, years),
+        year=a_year,
         advice=advice,
         together=together,
         pairs_left_out=found.left_out,

@@ -1,5 +1,6 @@
 """One loss, tried: the traffic of a quiet day, with the same luck, while some deployments are gone for good."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ ADJUSTED = 300.0  # seconds between the two losses of N-1-1: the gateway has adj
 FLOOR = 0.99  # of the requests, where a workflow promises no share
 HALF = 0.5  # below it, a route has stopped
 FEW = 5  # requests, below which a minute or a route says nothing
+SIGNIFICANT = 2.0  # standard deviations: a year would multiply every unlucky request by all its outages
 QUOTA_HELD = 0.01  # of the requests may miss a deployment for its quota before its headroom counts as violated
 
 Amounts = Mapping[str, float]
@@ -92,7 +94,7 @@ def try_all(ground: Ground, trials: Sequence[Trial]) -> list[Sight]:
 
 def effect(seen: Seen, quiet: Seen) -> Effect:
     """The difference that a loss makes to a workflow."""
-    steady = min(1.0, seen.steady / quiet.steady) if quiet.steady else 0.0
+    steady = _steady(seen, quiet)
     return Effect(
         verdict=_verdict(seen),
         served=seen.success,
@@ -158,10 +160,26 @@ def _beyond(seen: float | None, quiet: float | None) -> float | None:
     return None if seen is None or quiet is None else seen - quiet
 
 
+def _steady(seen: Seen, quiet: Seen) -> float:
+    """The share served once the loss is got over, of what a quiet day serves."""
+    half = seen.requests / 2.0
+    if not quiet.steady or not _more(half * (1.0 - seen.steady), half * (1.0 - quiet.steady)):
+        return 1.0 if quiet.steady else 0.0
+    return seen.steady / quiet.steady
+
+
 def _transition(seen: Seen, quiet: Seen, steady_loss: float) -> float:
     """Minutes' worth of requests that were lost on the way, beyond what stays lost and what a quiet day loses."""
+    usual = 1.0 - quiet.success + steady_loss
+    if not _more(seen.requests * (1.0 - seen.success), seen.requests * usual):
+        return 0.0
     beyond = sum(lost - quiet.lost.get(minute, 0.0) - steady_loss for minute, lost in seen.lost.items())
     return max(0.0, beyond)
+
+
+def _more(failures: float, usual: float) -> bool:
+    """Are there more than chance explains? Two standard deviations of the difference of two Poisson counts."""
+    return failures - usual > SIGNIFICANT * math.sqrt(failures + usual)
 
 
 def _success(records: Sequence[Record]) -> float:

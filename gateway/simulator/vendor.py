@@ -22,6 +22,7 @@ FIRST_TOKEN = FirstToken()
 AT_THE_DOOR = frozenset(
     {Kind.UNREACHABLE, Kind.RATE_LIMITED, Kind.UNAUTHORIZED, Kind.FORBIDDEN, Kind.NO_CREDIT, Kind.MODEL_GONE}
 )
+SAYING_WHEN = frozenset({Kind.RATE_LIMITED, Kind.OVERLOADED, Kind.NO_CREDIT})  # of others it is not read
 STATUS = {
     Kind.UNREACHABLE: 0,
     Kind.TIMEOUT: 0,
@@ -62,17 +63,18 @@ class Vendor:
         self._speed_sigma = profile.speed.sigma
         self._exposure = exposure
         self._rng = rng
-        self._rpm = profile.rpm or deployment.limits.rpm
-        self._tpm = profile.tpm or deployment.limits.tpm
         self._own_quota = profile.rpm is not None or profile.tpm is not None
         self._bounded = self._own_quota or profile.concurrency is not None
-        self._quota = 1.0
-        self._requests, self._tokens = self._buckets()
+        rpm, tpm = profile.rpm or deployment.limits.rpm, profile.tpm or deployment.limits.tpm
+        self._requests = TokenBucket(rpm) if rpm else None
+        self._tokens = TokenBucket(tpm) if tpm else None
         self._ends: list[float] = []  # of the calls under way, where the number of them is bounded
 
     def call(self, send: Send, request: Request, said: int, luck: Luck, now: float) -> Plan:
         """How a call that begins now will go. `said`: tokens of an interrupted answer that need not be said again."""
         conditions = self._exposure.at(now)
+        if send.first_token_by > send.finish_by:  # a total timeout that is shorter than that of the first token
+            send = send._replace(first_token_by=send.finish_by)
         if self._bounded or conditions is not CALM:
             refusal = self._refusal(request, conditions, now)
             if refusal is not None:
@@ -102,7 +104,9 @@ class Vendor:
         slower = conditions.slower
         if profile.headroom is not None:
             slower *= min(conditions.load, profile.headroom)
-        first = profile.first_token.median * math.exp(self._first_sigma * luck.first) * slower + conditions.later
+        first = profile.first_token.median * math.exp(self._first_sigma * luck.first) * slower
+        if conditions.delays:
+            first += conditions.delay(luck.place)
         tokens = max(0, request.output_tokens - said)
         speed = profile.speed.median * math.exp(self._speed_sigma * luck.flow)
         return first, tokens / speed * slower, tokens
@@ -131,13 +135,14 @@ class Vendor:
         self, blow: Blow, send: Send, request: Request, said: int, luck: Luck, conditions: Conditions, now: float
     ) -> Plan:
         kind, price = blow.kind, conditions.price
-        if kind is Kind.TIMEOUT:
-            return Plan(send.first_token_by, Failed(_timeout()), price=price)
         if kind in (Kind.STALLED, Kind.CUT):
             return self._break_off(kind, send, request, said, luck, conditions, now)
-        outcome = Outcome(kind, SIMULATED, STATUS.get(kind, 200), blow.retry_after)
-        after = REFUSED_AFTER if kind in AT_THE_DOOR else ERROR_AFTER
-        return Plan(min(now + after, send.first_token_by), Failed(outcome), price=price)
+        at = now + (REFUSED_AFTER if kind in AT_THE_DOOR else ERROR_AFTER)
+        if kind is Kind.TIMEOUT or at > send.first_token_by:
+            return Plan(send.first_token_by, Failed(_timeout()), price=price)
+        retry_after = blow.retry_after if kind in SAYING_WHEN else None
+        outcome = Outcome(kind, SIMULATED, STATUS.get(kind, 200), retry_after)
+        return Plan(at, Failed(outcome), price=price)
 
     def _break_off(
         self, kind: Kind, send: Send, request: Request, said: int, luck: Luck, conditions: Conditions, now: float
@@ -145,6 +150,8 @@ class Vendor:
         """In the midst of the answer: a stream then has begun, a plain reply has not been seen yet."""
         first, flow, tokens = self._pace(request, said, luck, conditions)
         begins, breaks = now + first, now + first + flow * luck.place
+        if breaks > send.finish_by:  # we hang up before
+            return self._answer(send, request, said, luck, conditions, now)
         noticed = breaks + (send.stall if kind is Kind.STALLED else 0.0)
         spoken = int(tokens * luck.place)
         outcome = Outcome(kind, SIMULATED, 200)
@@ -173,26 +180,21 @@ class Vendor:
         return None
 
     def _over_quota(self, request: Request, quota: float, now: float) -> Outcome | None:
-        if quota != self._quota:
-            self._quota = quota
-            self._requests, self._tokens = self._buckets()
-        tokens = request.input_tokens + request.output_tokens
+        if quota <= 0.0:
+            return Outcome(Kind.RATE_LIMITED, "the vendor grants no quota", 429)
+        # A shrunken quota charges more, so that what is left of the minute stays as it is.
+        calls, tokens = 1 / quota, (request.input_tokens + request.output_tokens) / quota
         wait = max(
-            self._requests.wait(1, now) if self._requests else 0.0,
+            self._requests.wait(calls, now) if self._requests else 0.0,
             self._tokens.wait(tokens, now) if self._tokens else 0.0,
         )
         if wait:
             return Outcome(Kind.RATE_LIMITED, "the vendor's quota is used up", 429, wait)
         if self._requests:
-            self._requests.take(1, now)
+            self._requests.take(calls, now)
         if self._tokens:
             self._tokens.take(tokens, now)
         return None
-
-    def _buckets(self) -> tuple[TokenBucket | None, TokenBucket | None]:
-        requests = TokenBucket(self._rpm * self._quota) if self._rpm and self._quota else None
-        tokens = TokenBucket(self._tpm * self._quota) if self._tpm and self._quota else None
-        return requests, tokens
 
     def _under_way(self, now: float) -> int:
         while self._ends and self._ends[0] <= now:

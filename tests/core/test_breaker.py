@@ -47,7 +47,7 @@ def test_trips_on_the_share_of_slow_calls() -> None:
         trial.call(Signal.SUCCESS, 0.0)
     for _ in range(8):
         trial.call(Signal.SUCCESS, 0.0, slow=True)
-    assert trial.breaker.cause == "8 of 10 calls were slow: cause"
+    assert trial.breaker.cause == "8 of 10 streams were slow: cause"
 
 
 def test_a_client_that_leaves_counts_only_if_it_had_waited_long() -> None:
@@ -145,3 +145,15 @@ def test_a_forced_success_closes_nothing_and_a_forced_failure_keeps_nothing_open
     for signal in (Signal.SUCCESS, Signal.FAILURE):
         breaker.settle(breaker.force(), signal, 1.0)
     assert (breaker.phase, breaker.open_until) == (Phase.OPEN, until)
+
+
+def test_plain_calls_do_not_hide_slow_streams() -> None:
+    """They have no first token to be late with: counted in, they would keep the share below any bound."""
+    trial = Trial()
+    for _ in range(9):
+        trial.call(Signal.SUCCESS, 0.0, slow=True)
+        trial.call(Signal.SUCCESS, 0.0, slow=None)
+        trial.call(Signal.SUCCESS, 0.0, slow=None)
+    assert trial.breaker.phase is Phase.CLOSED
+    trial.call(Signal.SUCCESS, 0.0, slow=True)
+    assert trial.breaker.cause == "10 of 10 streams were slow: cause"

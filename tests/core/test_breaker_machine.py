@@ -32,7 +32,7 @@ SETTINGS = st.builds(
 class Model:
     phase: Phase = Phase.CLOSED
     trips: int = 0
-    calls: list[tuple[float, bool, bool]] = field(default_factory=list)  # since it closed: when, failed, slow
+    calls: list[tuple[float, bool, bool | None]] = field(default_factory=list)  # since it closed: when, failed, slow
     run: int = 0
     good: int = 0
     leases: dict[int, float] = field(default_factory=dict)  # of the probes out, by the id of their permit
@@ -51,11 +51,12 @@ class Model:
     def must_trip(self, now: float, settings: BreakerSettings) -> bool:
         epoch = int(now / (settings.window / BUCKETS))
         recent = [call for call in self.calls if int(call[0] / (settings.window / BUCKETS)) > epoch - BUCKETS]
+        timed = [slow for _, _, slow in recent if slow is not None]
         enough = len(recent) >= settings.minimum_calls
         return (
             self.run >= settings.consecutive
             or (enough and sum(call[1] for call in recent) >= settings.failure_share * len(recent))
-            or (enough and sum(call[2] for call in recent) >= settings.slow_share * len(recent))
+            or (len(timed) >= settings.minimum_calls and sum(timed) >= settings.slow_share * len(timed))
         )
 
 
@@ -111,10 +112,10 @@ class BreakerMachine(RuleBasedStateMachine):
     @rule(
         choice=st.integers(0, 99),
         signal=st.sampled_from([Signal.SUCCESS, Signal.FAILURE, Signal.FAILURE, *Signal]),
-        slow=st.booleans(),
+        slow=st.sampled_from([None, False, True, True]),
         hold=st.sampled_from([0.0, 0.0, 30.0, 1000.0]),
     )
-    def settle(self, choice: int, signal: Signal, slow: bool, hold: float) -> None:
+    def settle(self, choice: int, signal: Signal, slow: bool | None, hold: float) -> None:
         permit, trips, probe = self.out.pop(choice % len(self.out))
         self.breaker.settle(permit, signal, self.now, slow=slow, hold=hold)
         self.back.append((permit, trips))
@@ -136,7 +137,7 @@ class BreakerMachine(RuleBasedStateMachine):
         permit, trips = self.back[choice % len(self.back)]
         self.breaker.accuse(permit, self.now, "accused")
         if trips == self.model.trips and self.model.phase is Phase.CLOSED:
-            self._count(permit, Signal.FAILURE, False, 0.0)
+            self._count(permit, Signal.FAILURE, None, 0.0)
         elif trips == self.model.trips and self.model.phase is Phase.HALF_OPEN:
             self._trip(0.0)
 
@@ -157,7 +158,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
     # -- what the model makes of it --------------------------------------------------------------------------------
 
-    def _count(self, permit: Permit, signal: Signal, slow: bool, hold: float) -> None:
+    def _count(self, permit: Permit, signal: Signal, slow: bool | None, hold: float) -> None:
         if signal not in (Signal.SUCCESS, Signal.FAILURE) and not slow:
             return
         failed = signal is Signal.FAILURE
@@ -170,7 +171,7 @@ class BreakerMachine(RuleBasedStateMachine):
         if (failed or slow) and self.model.must_trip(self.now, self.settings):
             self._trip(hold)
 
-    def _probed(self, permit: Permit, signal: Signal, slow: bool, hold: float = 0.0) -> None:
+    def _probed(self, permit: Permit, signal: Signal, slow: bool | None, hold: float = 0.0) -> None:
         if id(permit) in self.model.counted:
             if signal is Signal.FAILURE:
                 self._trip(hold)

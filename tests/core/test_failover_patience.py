@@ -1,13 +1,18 @@
 from dataclasses import replace
+from operator import itemgetter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.core.actions import Done, Failed, Finish, FirstToken, Send, Wait, Woke
+from gateway.core.actions import Action, ClientGone, Done, Event, Failed, Finish, FirstToken, Send, Wait, Woke
+from gateway.core.failover import PATIENCE, Failover
+from gateway.core.health import HealthTable
 from gateway.core.limits import BACKOFF_BASE
-from gateway.core.model import Limits, Route, Timeouts, WhenAllOpen
+from gateway.core.model import Deployment, Limits, Route, Timeouts, WhenAllOpen
 from gateway.core.outcome import Kind
 
-from .build import ask, budget, deployment, failed, failover, table
+from .build import REPEATABLE, ask, budget, deployment, failed, failover, table
 from .steps import ALONE, ROUTE, SERVER_ERROR, A, B, down, finished, sent, waited
 
 # -- retrying, last resorts, waiting ---------------------------------------------------------------------------------
@@ -113,6 +118,130 @@ def test_our_own_rate_limit_is_waited_for_at_any_clock() -> None:
         machine = failover(ask(Route("chat", ((limited,),))), health)
         until = waited(machine.start(start))
         assert sent(machine.receive(Woke(), until)).deployment is limited
+
+
+# -- queueing for a rate limit ---------------------------------------------------------------------------------------
+
+LIMITED = deployment("limited", limits=Limits(rpm=60))
+QUEUE = Route("chat", ((LIMITED,),))
+
+
+def used_up(one: Deployment = LIMITED) -> HealthTable:
+    """Nothing of this minute is left."""
+    health = table()
+    for _ in range(one.limits.rpm or 0):
+        spent = failover(ask(Route("chat", ((one,),))), health)
+        spent.start(0.0)
+        spent.receive(Done(), 0.0)
+    return health
+
+
+def queued(health: HealthTable, count: int, route: Route = QUEUE) -> list[Failover]:
+    return [failover(ask(route), health) for _ in range(count)]
+
+
+def test_those_that_wait_for_a_rate_limit_wake_one_after_the_other() -> None:
+    health = used_up()
+    waiting = queued(health, 5)
+    wakes = [waited(one.start(0.0)) for one in waiting]
+    assert wakes == pytest.approx([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert health.of(LIMITED).waiting == 5
+    for one, at in zip(waiting, wakes, strict=True):
+        assert sent(one.receive(Woke(), at)).deployment is LIMITED, "and find their place at once"
+    assert health.of(LIMITED).waiting == 0
+
+
+def test_whoever_would_wait_too_long_gives_up_at_once_and_is_told_when() -> None:
+    health = used_up()
+    for one in queued(health, 10):
+        assert waited(one.start(0.0)) <= PATIENCE
+    late = finished(queued(health, 1)[0].start(0.0)).outcome
+    assert late.kind is Kind.NO_CANDIDATE
+    assert late.retry_after == pytest.approx(11.0)
+    assert health.of(LIMITED).waiting == 10, "it took no place"
+
+
+def test_a_client_that_leaves_gives_its_place_back() -> None:
+    health = used_up()
+    first, second, third = queued(health, 3)
+    assert waited(first.start(0.0)) == pytest.approx(1.0)
+    assert waited(second.start(0.0)) == pytest.approx(2.0)
+    finished(first.receive(ClientGone(), 0.5))
+    assert health.of(LIMITED).waiting == 1
+    assert waited(third.start(0.5)) == pytest.approx(2.0)
+
+
+def test_a_place_in_the_queue_outlasts_a_reload() -> None:
+    health = used_up()
+    (one,) = queued(health, 1)
+    before, at = health.of(LIMITED), waited(one.start(0.0))
+    health.adopt(health.settings, [])
+    health.adopt(health.settings, [LIMITED])
+    finished(one.receive(ClientGone(), at / 2))
+    assert before.waiting == health.of(LIMITED).waiting == 0
+
+
+def test_the_shorter_queue_is_joined() -> None:
+    twin = deployment("twin", limits=Limits(rpm=60))
+    either, health = Route("chat", ((LIMITED, twin),), attempts=200), used_up()
+    for _ in range(60):
+        spent = failover(ask(Route("chat", ((twin,),))), health)
+        spent.start(0.0)
+        spent.receive(Done(), 0.0)
+    for one in queued(health, 6, either):
+        waited(one.start(0.0))
+    assert (health.of(LIMITED).waiting, health.of(twin).waiting) == (3, 3)
+
+
+def test_a_backoff_is_no_place_in_a_queue() -> None:
+    health = table()
+    machine = failover(ask(ALONE), health)
+    machine.start(0.0)
+    waited(machine.receive(SERVER_ERROR, 1.0))
+    assert health.of(A).waiting == 0
+
+
+@REPEATABLE
+@given(
+    st.lists(st.tuples(st.floats(0, 3), st.sampled_from(["stay", "leave", "fail", "throttle"])), max_size=40),
+    st.integers(1, 90),
+)
+def test_nobody_waits_once_all_requests_have_ended(comers: list[tuple[float, str]], rpm: int) -> None:
+    tight = deployment("tight", limits=Limits(rpm=rpm, tpm=4000))
+    route, health, retries = Route("chat", ((tight,), (LIMITED,))), table(), budget()
+    now, active = 0.0, list[tuple[float, int, Failover, str]]()
+    for number, (gap, fate) in enumerate(comers):
+        now += gap
+        machine = failover(ask(route), health, retries, number)
+        follow(active, machine, machine.start(now), (now, number), fate)
+    while active:
+        assert sum(health.of(one).waiting for one in (tight, LIMITED)) <= len(active)
+        active.sort(key=itemgetter(0, 1))
+        at, number, machine, fate = active.pop(0)
+        now = max(now, at)
+        event: Event = ClientGone() if fate == "leave" else Woke()
+        follow(active, machine, machine.receive(event, now), (now, number), fate)
+    assert [health.of(one).waiting for one in (tight, LIMITED)] == [0, 0]
+    assert [health.of(one).in_flight for one in (tight, LIMITED)] == [0, 0]
+
+
+def follow(
+    active: list[tuple[float, int, Failover, str]],
+    machine: Failover,
+    action: Action,
+    turn: tuple[float, int],
+    fate: str,
+) -> None:
+    """Perform what needs no time; what waits comes back."""
+    now, number = turn
+    answers: dict[str, Event] = {
+        "fail": SERVER_ERROR,
+        "throttle": Failed(failed(Kind.RATE_LIMITED, 2.0)),
+    }
+    while isinstance(action, Send):
+        action = machine.receive(answers.get(fate, Done()), now)
+    if isinstance(action, Wait):
+        active.append((action.until, number, machine, fate))
 
 
 # -- time ------------------------------------------------------------------------------------------------------------

@@ -82,3 +82,22 @@ def test_backoff_grows_is_jittered_and_is_bounded() -> None:
     assert longest[0] <= 0.1 < longest[2] <= 0.4
     assert longest[-1] <= BACKOFF_MAX
     assert min(backoff(3, rng) for _ in range(500)) < 0.05
+
+
+@REPEATABLE
+@given(st.integers(1, 600), st.integers(0, 30), st.floats(0, 1e6))
+def test_whoever_queues_waits_for_those_ahead(rate: int, queued: int, now: float) -> None:
+    bucket = TokenBucket(rate)
+    bucket.take(rate, now)
+    waits = [bucket.wait(1, now, ahead) for ahead in range(queued + 1)]
+    assert waits == pytest.approx([60.0 / rate * (ahead + 1) for ahead in range(queued + 1)], abs=1e-5)
+    for wait in waits:
+        assert bucket.wait(1, now + wait) == 0.0, "each finds its place at its turn"
+        bucket.take(1, now + wait)
+
+
+def test_those_ahead_are_served_from_what_is_saved_up() -> None:
+    bucket = TokenBucket(60)
+    bucket.take(50, 0.0)
+    assert bucket.wait(1, 0.0, 9) == 0.0
+    assert bucket.wait(1, 0.0, 10) == pytest.approx(1.0)

@@ -16,7 +16,7 @@ class Trial:
         self.transitions: list[Transition] = []
         self.breaker = Breaker("d", settings, Random(1), self.transitions.append)
 
-    def call(self, signal: Signal, now: float, *, slow: bool = False, hold: float = 0.0) -> Permit:
+    def call(self, signal: Signal, now: float, *, slow: bool | None = False, hold: float = 0.0) -> Permit:
         permit = self.breaker.admit(now)
         assert permit is not None
         self.breaker.settle(permit, signal, now, slow=slow, hold=hold, cause="cause")

@@ -374,7 +374,7 @@ def test_everything_is_described() -> None:
 
 def test_every_kind_is_known() -> None:
     assert set(_TAKES) == set(FaultKind)
-    assert set(SelectorEntry.model_fields) == {*get_args(DomainKind), "deployment"}
+    assert set(SelectorEntry.model_fields) == {*get_args(DomainKind), "deployment", "or_"}
 
 
 EXAMPLES = sorted((CONFIG / "scenarios").glob("*.yaml"))

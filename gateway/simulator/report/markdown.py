@@ -126,9 +126,7 @@ def _scenario(scenario: ScenarioResult) -> Iterator[str]:
 def _basis(study: Study) -> Iterator[str]:
     yield "## What this rests on"
     yield "\n".join(f"- {name}: {plain(text)}" for name, text in summary.basis(study))
-    commands = summary.commands(study)
-    if commands:
-        yield code("\n".join(commands), "sh")
+    yield code(study.command, "sh")
     yield "### Assumptions"
     yield "\n".join(f"- {plain(assumption)}" for assumption in study.assumptions) or "None stated."
     yield "### Words"

@@ -1,6 +1,5 @@
 """What follows from a study: the verdict in sentences, losses that are one and the same, pairs that are worse."""
 
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -163,15 +162,6 @@ def basis(study: Study) -> tuple[tuple[str, str], ...]:
         ("Seed", str(study.seed)),
         ("Version", f"Second Source {study.version}"),
     )
-
-
-def commands(study: Study) -> tuple[str, ...]:
-    """What to type to get the same study again."""
-    base = f"--config {shlex.quote(study.config)} --seed {study.seed}"
-    incidents = [f"--incident {shlex.quote(one.id)}" for one in study.scenarios if one.source]
-    scenarios = [shlex.quote(one.id) for one in study.scenarios if not one.source]
-    simulate = [" ".join(["secondsource simulate", base, *scenarios, *incidents])] if study.scenarios else []
-    return (*simulate, *([f"secondsource contingency {base}"] if study.contingency else []))
 
 
 def _rank(effect: Effect) -> int:

@@ -251,6 +251,7 @@ def scenarios() -> tuple[ScenarioResult, ...]:
 
 def study() -> Study:
     return Study(
+        "secondsource report --config config/gateway.yaml --seed 7",
         "0.2.0", "config/gateway.yaml", "4c1f9a7be210", "85555c9e0c1f", 7,
         ("Requests come as a Poisson process at the rates of the file.",
          "A vendor without a stated outage rate counts as never down in the yearly figures."),

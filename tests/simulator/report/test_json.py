@@ -10,7 +10,7 @@ from tests.simulator.report.study import study
 def test_every_value_is_there() -> None:
     written = to_json(study())
     assert orjson.loads(written) == orjson.loads(orjson.dumps(asdict(study())))
-    assert written.startswith(b'{\n  "version"')
+    assert written.startswith(b'{\n  "command"')
     assert written.endswith(b"}\n")
     assert written == to_json(study())
 

@@ -108,15 +108,6 @@ def test_figures() -> None:
     assert [figure.value for figure in summary.figures(study())] == ["$19,200", "$88,900", "12", "82 of 100"]
 
 
-def test_commands_that_give_the_same_again() -> None:
-    base = "--config 'my config.yaml' --seed 7"
-    assert summary.commands(replace(study(), config="my config.yaml")) == (
-        f"secondsource simulate {base} mistral-exit --incident openai-2025-06-10-gpu-network",
-        f"secondsource contingency {base}",
-    )
-    assert summary.commands(EMPTY) == ()
-
-
 def test_where_a_scenario_comes_from() -> None:
     brown, kept = scenarios()
     assert summary.origin(brown).endswith("after the incident of 2025-06-10, facts checked.")
