@@ -247,6 +247,25 @@ def simulate(
     raise typer.Exit(0 if all(scenario.passed for scenario in study.scenarios) else 1)
 
 
+@app.command("incidents")
+def list_incidents(config: ConfigOption = DEFAULT_CONFIG, incidents: Library = None, as_json: Json = False) -> None:
+    """The incident library, and which deployments each would have reached."""
+    from gateway.simulator import command
+
+    try:
+        found = command.incidents(config, incidents)
+    except command.Refusal as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.code) from None
+    if as_json:
+        _print_json([incident._asdict() for incident in found])
+    else:
+        for incident in found:
+            typer.echo(
+                f"{incident.date}  {incident.id}: {incident.title} [{', '.join(incident.hits) or 'reaches nothing'}]"
+            )
+
+
 @app.command()
 def contingency(
     config: ConfigOption = DEFAULT_CONFIG,

@@ -46,6 +46,7 @@ COVERED_BY = {
     "store/schema.py": "store/test_migrate.py",
     "store/migrations/env.py": "store/test_migrate.py",
     "store/migrations/versions/0001_decisions.py": "store/test_migrate.py",
+    "simulator/result.py": "simulator/test_simulate.py",
     "upstream/base.py": "upstream/test_http.py",
     "emulator/completion.py": "emulator/test_chat.py",
     "emulator/fleet.py": "emulator/test_run.py",

@@ -99,7 +99,7 @@ class Health:
 
         Else all would wake at the same time for one place, and wait again, each until its deadline.
         """
-        waits = [bucket.wait(amount, now, self.waiting * amount) for bucket, amount in self._buckets(tokens)]
+        waits = [bucket.wait(amount, now, self.waiting) for bucket, amount in self._buckets(tokens)]
         return max(self.cool_until, now + max(waits, default=0.0))
 
     def latency(self, stream: bool) -> float | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -31,7 +32,7 @@ from gateway.simulator.report.terminal import show
 from gateway.simulator.result import Study, Verdict
 from gateway.simulator.scenario_file import load_scenarios
 from gateway.simulator.simulate import Setting
-from gateway.simulator.traffic import at_rate
+from gateway.simulator.traffic import at_rate, routed
 from gateway.simulator.world import World
 from gateway.simulator.world_file import load_world
 
@@ -94,6 +95,15 @@ class Outputs:
     files: Mapping[str, Path | None] = field(default_factory=dict)
 
 
+class Incident(NamedTuple):
+    """`hits`: the deployments of the config that it would have reached."""
+
+    date: str
+    id: str
+    title: str
+    hits: tuple[str, ...]
+
+
 WRITERS: Mapping[str, Callable[[Study], str | bytes]] = {
     "html": to_html,
     "markdown": to_markdown,
@@ -129,6 +139,16 @@ def report(given: Given, asked: Asked, depth: Depth) -> Study:
         return _losses(study, setting, depth, given.workers, announce)
 
 
+def incidents(config: Path, library: Path | None) -> list[Incident]:
+    """The library, by date."""
+    snapshot = _snapshot(config)
+    found = _load_scenarios([library or config.parent / "incidents"], snapshot)
+    known = (
+        Incident(_date(one), one.id, one.title, tuple(hit.id for hit in one.hit(routed(snapshot)))) for one in found
+    )
+    return sorted(known)
+
+
 def write(study: Study, outputs: Outputs) -> None:
     for kind, path in outputs.files.items():
         if path is not None:
@@ -154,9 +174,7 @@ def falls_to(study: Study, verdicts: Sequence[Verdict]) -> bool:
 
 def _open(given: Given, words: Sequence[str], decisions: Sequence[Decision] | None = None) -> tuple[Setting, Study]:
     """`words`: the command, and those of its options that `given` does not have."""
-    snapshot, problems = load(given.config, os.environ)
-    if snapshot is None:
-        raise _invalid(problems)
+    snapshot = _snapshot(given.config)
     notes: tuple[str, ...] = ()
     if not snapshot.workflows:
         snapshot = replace(snapshot, workflows={ANONYMOUS.id: ANONYMOUS})
@@ -170,6 +188,17 @@ def _open(given: Given, words: Sequence[str], decisions: Sequence[Decision] | No
     command = shlex.join(["secondsource", *words, *_options(given)])
     study = studies.begin(command, given.config, setting)
     return setting, replace(study, notes=(*study.notes, *notes))
+
+
+def _snapshot(config: Path) -> Snapshot:
+    snapshot, problems = load(config, os.environ)
+    if snapshot is None:
+        raise _invalid(problems)
+    return snapshot
+
+
+def _date(scenario: Scenario) -> str:
+    return scenario.origin.date if scenario.origin else ""
 
 
 def _options(given: Given) -> Iterator[str]:
@@ -212,8 +241,10 @@ def _world(given: Given, snapshot: Snapshot) -> World:
 def _scenarios(given: Given, asked: Asked, snapshot: Snapshot) -> list[Scenario]:
     library = asked.library or given.config.parent / "incidents"
     paths = [*asked.paths, *(_incident(id_, library) for id_ in asked.incidents)]
-    if not paths:
-        return []
+    return _load_scenarios(paths, snapshot) if paths else []
+
+
+def _load_scenarios(paths: Sequence[Path], snapshot: Snapshot) -> list[Scenario]:
     scenarios, problems = load_scenarios(paths, snapshot)
     for problem in problems:
         if problem.severity != "error":

@@ -26,12 +26,20 @@ class Change(NamedTuple):
 
 
 def proposals(snapshot: Snapshot, world: World, cases: Iterable[Case]) -> list[Change]:
-    """For each workflow that some loss hurts; single losses first, then workflows worth most; each change once."""
-    ordered = sorted(cases, key=lambda case: len(case.lost))
+    """For each workflow that some loss hurts, those worth most first; each change once.
+
+    Against single losses; where nothing can be done against those any more, against pairs.
+    """
+    known = list(cases)
+    singles = [case for case in known if case.kind == "N-1"]
+    return _against(singles, snapshot, world) or _against(known, snapshot, world)
+
+
+def _against(cases: Iterable[Case], snapshot: Snapshot, world: World) -> list[Change]:
     ranked = sorted(snapshot.workflows.values(), key=lambda workflow: -workflow.usd_per_minute)
     found = [
         change
-        for case in ordered
+        for case in cases
         for workflow in ranked
         if workflow.id in case.effects and case.effects[workflow.id].verdict != "secure"
         for change in _for_loss(snapshot, world, workflow, case)
@@ -47,7 +55,7 @@ def _for_loss(snapshot: Snapshot, world: World, workflow: Workflow, case: Case) 
         if not left:
             yield from _spare(snapshot, workflow, route, case)
             yield from _allowed(snapshot, workflow, route, case)
-            yield _new(snapshot, workflow, route)
+            yield from _new(snapshot, workflow, route)
         elif route.attempts < len(route.deployments):
             yield _more_attempts(snapshot, route)
     for id_ in effect.over_quota:
@@ -93,9 +101,11 @@ def _allowed(snapshot: Snapshot, workflow: Workflow, route: Route, case: Case) -
         )
 
 
-def _new(snapshot: Snapshot, workflow: Workflow, route: Route) -> Change:
+def _new(snapshot: Snapshot, workflow: Workflow, route: Route) -> Iterator[Change]:
     """The same kind of model from a vendor that the config does not have yet, for all who use the route."""
     new = _second(route, workflow.allow)
+    if new.id in snapshot.deployments:
+        return
     changed = _with_tier(route, new)
     added = _with_route(replace(snapshot, deployments={**snapshot.deployments, new.id: new}), changed)
     yaml = f"deployments:\n  {new.id}: {{vendor: {new.vendor}, model: {new.model}, ...}}\n{_route_yaml(changed)}"
@@ -107,7 +117,7 @@ def _new(snapshot: Snapshot, workflow: Workflow, route: Route) -> Change:
             added = _with_workflow(added, replace(user, allow=allow))
             yaml += f"\n{_allow_yaml(user.id, allow)}"
             needs += f"; {_consent(user, new)}"
-    return Change(f"add a second source for route {route.name} at another vendor", yaml, needs, added)
+    yield Change(f"add a second source for route {route.name} at another vendor", yaml, needs, added)
 
 
 def _consent(workflow: Workflow, one: Deployment) -> str:

@@ -16,7 +16,6 @@ from gateway.simulator.world import Profile
 
 REFUSED_AFTER = 0.05  # seconds until a closed port, or a 4xx at the door, has answered
 ERROR_AFTER = 0.25  # seconds until an overloaded or broken service has said so
-SHED_WAIT = 5.0
 
 FIRST_TOKEN = FirstToken()
 AT_THE_DOOR = frozenset(

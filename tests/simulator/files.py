@@ -34,7 +34,14 @@ ELSEWHERE: dict[str, Any] = {
 
 
 def deployment(vendor: str) -> dict[str, Any]:
-    return {"vendor": vendor, "base_url": "http://127.0.0.1:9/v1", "model": "m", "maker": vendor, "price": {"input": 1}}
+    place = {"base_url": "http://127.0.0.1:9/v1", "model": f"{vendor}-1", "maker": vendor}
+    return {"vendor": vendor, "price": {"input": 1}, **place}
+
+
+def write_world(folder: Path, per_minute: float) -> None:
+    """Beside the config: each workflow sends that much."""
+    traffic = {id_: {"per_minute": per_minute} for id_ in WORKFLOWS}
+    (folder / "world.yaml").write_text(json.dumps({"version": 1, "traffic": traffic}))
 
 
 def write_files(folder: Path, workflows: dict[str, Any] | None = None) -> Path:

@@ -78,15 +78,17 @@ def test_another_maker_is_what_claude_from_four_vendors_lacks() -> None:
     assert seen(tried(after(CLAUDE, only.title)), "maker:anthropic").verdict == "secure"
 
 
-def test_all_of_them_together_do_at_least_as_well_as_the_best() -> None:
+def test_each_step_starts_where_the_one_before_has_ended() -> None:
     config = snapshot(workflow("w", "chat", "fast"), routes={"chat": [A], "fast": [B]})
-    found, together = advised(config)
-    assert len(found) > 1
+    (first, second), together = advised(config)
+    # Each route lends its deployment to the other.
+    assert {first.title, second.title} == {"let b stand in on route chat", "let a stand in on route fast"}
+    assert (first.not_secure_before, first.not_secure_after, second.not_secure_after) == (2, 1, 0)
+    assert first.at_stake_before > first.at_stake_after == second.at_stake_before > second.at_stake_after
     assert together is not None
     assert together.title == "all of them together"
-    assert together.not_secure_after <= min(one.not_secure_after for one in found)
-    assert together.at_stake_after <= min(one.at_stake_after for one in found)
-    assert [one.at_stake_after for one in found] == sorted(one.at_stake_after for one in found)
+    assert (together.at_stake_before, together.at_stake_after) == (first.at_stake_before, second.at_stake_after)
+    assert (together.not_secure_before, together.not_secure_after) == (2, 0)
 
 
 def test_advice_that_widens_a_rule_says_who_must_agree() -> None:
@@ -122,5 +124,5 @@ def test_a_judge_sees_what_the_study_saw() -> None:
     base = ground(config, calm(config), 1, REQUESTS)
     cases: tuple[Case, ...] = contingencies(base, ALONE, 0).cases
     usd = year(config, base.world, cases, base.seed, YEARS).total.usd_mean
-    assert Judge(base, YEARS).stake(config) == stake(usd, cases)
+    assert Judge(base, YEARS).try_(config) == (stake(usd, cases), cases)
     assert usd > 0.0

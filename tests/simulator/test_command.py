@@ -1,7 +1,6 @@
 """The commands, in this process: what they refuse, what they write, how they end."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,9 +10,10 @@ from typer.testing import CliRunner, Result
 from gateway.cli import app
 from gateway.config.problem import suggest
 
-from .files import OUTAGE, write_files
+from .files import OUTAGE, write_files, write_world
 
 QUICK = ("--requests", "50", "--pairs", "1", "--years", "100", "--processes", "1")
+SPARSE = (*QUICK, "--rate", "0.4")
 
 
 def run(*words: str | Path) -> Result:
@@ -33,12 +33,13 @@ def dark(config: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Result]]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """One report on everything, for all who look at it."""
     config = write_files(tmp_path_factory.mktemp("whole"))
+    write_world(config.parent, per_minute=10)
     out = config.parent / "deep" / "out"
     scenarios = config.parent / "scenarios"
-    yield out, run("report", scenarios, "--incident", "elsewhere", "--config", config, "--out", out, *QUICK)
+    return out, run("report", scenarios, "--incident", "elsewhere", "--config", config, "--out", out, *QUICK)
 
 
 def refused(result: Result, code: int, *words: str) -> None:
@@ -185,8 +186,7 @@ def test_a_config_without_workflows_counts_all_as_one(tmp_path: Path) -> None:
 
 
 def test_without_traffic_there_is_nothing_to_tell(config: Path, dark: Path) -> None:
-    silent = config.parent / "world.yaml"
-    silent.write_text(json.dumps({"version": 1, "traffic": {id_: {"per_minute": 0} for id_ in ("support", "batch")}}))
+    write_world(config.parent, per_minute=0)
     assert run("simulate", dark, "--config", config).exit_code == 0
     result = run("contingency", "--config", config, "--fail-on", "degraded", *QUICK)
     assert result.exit_code == 0
@@ -201,14 +201,14 @@ def test_without_traffic_there_is_nothing_to_tell(config: Path, dark: Path) -> N
 
 @pytest.mark.parametrize(("fail_on", "code"), [("never", 0), ("lost", 1), ("degraded", 1)])
 def test_a_single_loss_may_be_a_finding(config: Path, fail_on: str, code: int) -> None:
-    result = run("contingency", "--config", config, "--fail-on", fail_on, *QUICK)
+    result = run("contingency", "--config", config, "--fail-on", fail_on, *SPARSE)
     assert result.exit_code == code
     assert "acme" in result.stdout
 
 
 def test_where_none_is_lost_it_is_not(tmp_path: Path) -> None:
     safe = {"support": {"owner": "s", "routes": ["chat"]}}
-    assert run("contingency", "--config", write_files(tmp_path, safe), "--fail-on", "lost", *QUICK).exit_code == 0
+    assert run("contingency", "--config", write_files(tmp_path, safe), "--fail-on", "lost", *SPARSE).exit_code == 0
 
 
 @pytest.mark.parametrize("value", [("--requests", "10"), ("--pairs", "-1"), ("--years", "5"), ("--fail-on", "rain")])
@@ -217,7 +217,7 @@ def test_depths_that_are_none(config: Path, value: tuple[str, str]) -> None:
 
 
 def test_no_more_pairs_than_asked_for(config: Path) -> None:
-    found = json.loads(run("contingency", "--config", config, *QUICK, "--pairs", "0", "--json").stdout)["contingency"]
+    found = json.loads(run("contingency", "--config", config, *SPARSE, "--pairs", "0", "--json").stdout)["contingency"]
     assert {case["kind"] for case in found["cases"]} == {"N-1"}
     assert found["pairs_left_out"] == 1
     assert found["requests_per_case"] == 50
@@ -242,6 +242,7 @@ def test_the_report_has_nothing_of_this_machine(whole: tuple[Path, Result]) -> N
 
 
 def test_a_report_that_has_nowhere_to_go(config: Path) -> None:
+    write_world(config.parent, per_minute=0)
     refused(run("report", "--config", config, "--out", config, *QUICK), 2, "cannot be written")
 
 

@@ -1,12 +1,13 @@
 """Verdicts that can be had by hand, and in any small config the same as its fault tree's."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.model import Domain, Limits, Snapshot
+from gateway.core.model import Deployment, Domain, Limits, Snapshot
 from gateway.simulator.contingency import LONGEST, SHORTEST, contingencies, ground, how_many
 from gateway.simulator.cutsets import minimal_cut_sets
 from gateway.simulator.jobs import Workers
@@ -141,7 +142,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     pool = [deployment(f"d{at}", *row) for at, row in enumerate(rows)]
     members = st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique_by=lambda one: one.id)
     routes = draw(st.lists(members, min_size=1, max_size=2))
-    named_routes = {f"r{at}": route for at, route in enumerate(routes)}
+    named_routes: dict[str, Iterable[Deployment]] = {f"r{at}": route for at, route in enumerate(routes)}
     return snapshot(workflow("w", *named_routes), workflow("v", "r0"), routes=named_routes)
 
 

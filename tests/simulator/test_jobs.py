@@ -21,7 +21,7 @@ def broken(factor: int, part: Sequence[int]) -> list[int]:
 
 def cluster(workers: int) -> LocalCluster:
     # Threads of this process, but over a socket: as with machines elsewhere, all that travels is pickled.
-    return LocalCluster(
+    return LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=workers,
         threads_per_worker=1,
         processes=False,

@@ -127,10 +127,16 @@ def test_no_call_outlasts_a_total_that_is_shorter_than_the_first_tokens_own(faul
 @pytest.mark.parametrize("what", [PLAIN, STREAM], ids=["plain", "stream"])
 def test_how_a_call_fails_and_when(failing: FaultKind, as_: Kind, after: float, what: Request) -> None:
     plan = call(vendor(fault(failing, retry_after=7.0)), what)
-    assert ending(plan) == (pytest.approx(NOW + after), as_)
+    assert plan.at == pytest.approx(NOW + after)
     assert isinstance(plan.event, Failed)
-    assert plan.event.outcome.retry_after == 7.0
+    assert plan.event.outcome.kind is as_
+    assert plan.event.outcome.retry_after == (7.0 if as_ is Kind.RATE_LIMITED or as_ is Kind.NO_CREDIT else None)
     assert plan.said == 0
+
+
+def test_whoever_has_no_time_left_sees_no_refusal() -> None:
+    plan = call(vendor(fault(FaultKind.BLOCKED)), by=send(first=0.02, finish=0.02))
+    assert ending(plan) == (NOW + 0.02, Kind.TIMEOUT)
 
 
 def test_an_outage_fails_in_several_ways_and_hangs_at_times() -> None:
