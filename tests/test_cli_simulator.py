@@ -74,14 +74,14 @@ def test_the_same_bytes_in_every_process_and_on_any_number_of_them(config: Path)
         (config.parent / "scenarios" / f"{copy}.yaml").write_bytes(
             (config.parent / "scenarios" / "dark.yaml").read_bytes()
         )
-    losses = ("contingency", "--requests", "50", "--pairs", "2", "--years", "100", "--json")
+    losses = ("contingency", "--requests", "50", "--pairs", "1", "--years", "100", "--json")
     scenarios = ("simulate", config.parent / "scenarios", "--json")
-    ways = [("1", "0"), ("1", "12345"), ("2", "777")]
+    ways = [("1", "0"), ("2", "12345")]
     with ThreadPoolExecutor(2) as pool:
         for words in (losses, scenarios):
             done = list(pool.map(lambda way, w=words: start(config, *w, "--processes", way[0], hash_seed=way[1]), ways))
             assert [one.stderr for one in done] == [b""] * len(ways)
-            assert done[0].stdout == done[1].stdout == done[2].stdout
+            assert done[0].stdout == done[1].stdout
             assert orjson.loads(done[0].stdout)["seed"] == 1
 
 
@@ -138,11 +138,3 @@ def test_a_ledger_of_a_newer_version_is_left_alone(config: Path) -> None:
     with sqlite3.connect(path) as ledger:
         assert ledger.execute("SELECT count(*) FROM decisions").fetchone() == (1,)
     ledger.close()
-
-
-def test_a_loss_may_fail_a_build(config: Path) -> None:
-    write_world(config.parent, per_minute=10)
-    words = ("contingency", "--requests", "50", "--pairs", "0", "--years", "100", "--processes", "1")
-    assert start(config, *words).returncode == 0
-    assert start(config, *words, "--fail-on", "lost").returncode == 1
-    assert start(config, *words, "--fail-on", "lots").returncode == 2

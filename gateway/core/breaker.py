@@ -240,7 +240,9 @@ class Breaker:
             return f"{counts.slow} of {counts.timed} streams were slow"
         return None
 
-    def _judge_probe(self, permit: Permit, signal: Signal, slow: bool | None, now: float, hold: float, cause: str) -> None:
+    def _judge_probe(
+        self, permit: Permit, signal: Signal, slow: bool | None, now: float, hold: float, cause: str
+    ) -> None:
         if signal is Signal.FAILURE or (slow and permit.probe):
             self.trip(now, f"probe failed: {cause}" if cause else "probe failed", hold=hold)
         elif permit.probe and signal is Signal.SUCCESS:

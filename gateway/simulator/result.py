@@ -45,9 +45,9 @@ class WorkflowResult:
 
     `success`: share of requests with a whole answer. `degraded`: answers of a later tier than the first.
     `poor`: answers of good form and bad content, by a quality fault. `failures`: by outcome.
-    `detect`: from the first fault's start to the first breaker that opened for it. `fail_over`: from the same
-    start to the first request that a spared deployment answered in the stead of one that is hit. `recover`: from the last fault's
-    end until, for good, as many requests are served by their usual deployments as before.
+    `detect`: from the first fault's start to the first breaker that opened for it. `fail_over`: from the same start to
+    the first answer of a spared deployment in the stead of one that is hit. `recover`: from the last fault's end until,
+    for good, as many requests are served by their usual deployments as before.
     `first_token` is of streams, `total` of all answers. `usd_lost`: minutes without an answer times the workflow's
     value. `over_quota`: requests that a used-up quota kept from a deployment.
     """

@@ -5,12 +5,13 @@ from gateway.core.window import BUCKETS, Counts, Window
 
 from .build import REPEATABLE
 
+Call = tuple[float, bool, bool | None]
 CALLS = st.lists(st.tuples(st.floats(0, 30), st.booleans(), st.sampled_from([None, False, True])), max_size=60)
 
 
 @REPEATABLE
 @given(st.sampled_from([1.0, 10.0, 60.0]), st.floats(0, 1e6), CALLS)
-def test_counts_what_a_list_of_calls_would(span: float, start: float, calls: list[tuple[float, bool, bool | None]]) -> None:
+def test_counts_what_a_list_of_calls_would(span: float, start: float, calls: list[Call]) -> None:
     window, now, log = Window(span), start, []
     for gap, failed, slow in calls:
         now += gap

@@ -6,12 +6,12 @@ from gateway.core.model import Allow, Snapshot
 from gateway.simulator.advice import Judge, Stake, advise, stake
 from gateway.simulator.analysis import year
 from gateway.simulator.contingency import contingencies, ground
-from gateway.simulator.jobs import Advance, Workers
+from gateway.simulator.jobs import Advance
 from gateway.simulator.proposals import proposals
 from gateway.simulator.result import Advice, Case
 from gateway.simulator.world import World
 
-from .calm import ALONE, CLAUDE, REQUESTS, SCANT, A, B, C, calm, seen, tried
+from .calm import ALONE, CLAUDE, REQUESTS, SCANT, A, B, calm, seen, tried
 from .exposed import deployment, snapshot, workflow
 
 YEARS = 200
@@ -22,11 +22,11 @@ def silent(title: str, steps: int) -> Advance:
     return lambda done: None
 
 
-def advised(config: Snapshot, world: World | None = None, workers: Workers = ALONE) -> Found:
+def advised(config: Snapshot, world: World | None = None) -> Found:
     base = ground(config, world or calm(config), 1, REQUESTS)
     found = contingencies(base, ALONE, 0).cases
     usd = year(config, base.world, found, base.seed, YEARS).total.usd_mean
-    return advise(Judge(base, YEARS), stake(usd, found), found, workers, silent)
+    return advise(Judge(base, YEARS), stake(usd, found), found, ALONE, silent)
 
 
 def after(config: Snapshot, title: str) -> Snapshot:
@@ -98,11 +98,6 @@ def test_advice_that_widens_a_rule_says_who_must_agree() -> None:
     for one in found:
         assert "owner agrees" in one.needs
         assert "workflows:\n  w: {allow:" in one.change
-
-
-def test_the_same_advice_however_the_work_is_spread() -> None:
-    config = snapshot(workflow("w", "chat"), routes={"chat": [A], "fast": [B], "more": [C]})
-    assert advised(config) == advised(config, workers=Workers(processes=2))
 
 
 def test_the_stake_counts_single_losses_only() -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from gateway.core.model import Deployment, Domain, Limits, Snapshot
 from gateway.simulator.contingency import LONGEST, SHORTEST, contingencies, ground, how_many
 from gateway.simulator.cutsets import minimal_cut_sets
-from gateway.simulator.jobs import Workers
 from gateway.simulator.structure import fault_trees
 from gateway.simulator.world import Pattern
 
@@ -127,11 +126,6 @@ def test_a_workflow_too_rare_to_send_anything_has_no_effect() -> None:
     assert {id_ for case in found.cases for id_ in case.effects} == {"w"}
 
 
-def test_the_same_seed_gives_the_same_cases_however_the_work_is_spread() -> None:
-    base = ground(CLAUDE, calm(CLAUDE), 1, 50)
-    assert contingencies(base, ALONE, 2) == contingencies(base, Workers(processes=2), 2)
-
-
 def named(kind: str) -> st.SearchStrategy[Domain]:
     return st.builds(Domain, st.just(kind), st.sampled_from("xyz"))
 
@@ -146,7 +140,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     return snapshot(workflow("w", *named_routes), workflow("v", "r0"), routes=named_routes)
 
 
-@settings(REPEATABLE, max_examples=25)
+@settings(REPEATABLE, max_examples=20)
 @given(snapshots(), st.booleans())
 def test_simulation_and_cut_sets_find_the_same_losses(config: Snapshot, unlucky: bool) -> None:
     """Lost by simulation: some minimal cut set lies within what was lost. Of one domain, and of two."""
