@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from gateway.core.decision import Decision
-    from gateway.simulator.command import Outputs
+    from gateway.simulator.command import Outputs, Replayed
     from gateway.simulator.result import Study, Verdict
 
 app = typer.Typer(
@@ -242,8 +241,8 @@ def simulate(
     given = command.Given(config, world, seed, rate, _seconds(duration), processes, scheduler)
     asked = command.Asked(tuple(scenarios or ()), tuple(incident or ()), incidents)
     files = {"html": html, "markdown": markdown, "junit": junit}
-    decisions = _recorded(config, since, until) if replay else None
-    study = _study(lambda: command.simulate(given, asked, decisions), command.Outputs(as_json, files))
+    replayed = _replayed(config, since, until) if replay else None
+    study = _study(lambda: command.simulate(given, asked, replayed), command.Outputs(as_json, files))
     raise typer.Exit(0 if all(scenario.passed for scenario in study.scenarios) else 1)
 
 
@@ -323,6 +322,7 @@ def _study(make: Callable[[], "Study"], outputs: "Outputs") -> "Study":
     from gateway.simulator import command
 
     try:
+        command.check_writable(outputs)
         study = make()
         command.write(study, outputs)
     except command.Refusal as error:
@@ -340,12 +340,17 @@ def _seconds(duration: str | None) -> float | None:
     return seconds
 
 
-def _recorded(config: Path, since: datetime | None, until: datetime | None) -> "list[Decision]":
+def _replayed(config: Path, since: datetime | None, until: datetime | None) -> "Replayed":
     from gateway.server.ledger_view import read_ledger
+    from gateway.simulator.command import Replayed
     from gateway.store.base import Query
 
-    begins, ends = (_utc(moment).timestamp() if moment else None for moment in (since, until))
-    return read_ledger(config, lambda store: store.query(Query(begins, ends), MOST_REPLAYED))
+    begins, ends = (_utc(moment) if moment else None for moment in (since, until))
+    given = (("--since", begins), ("--until", ends))
+    options = [word for name, moment in given if moment for word in (name, moment.isoformat())]
+    query = Query(begins.timestamp() if begins else None, ends.timestamp() if ends else None)
+    decisions = read_ledger(config, lambda store: store.query(query, MOST_REPLAYED))
+    return Replayed(decisions, ("--replay", *options))
 
 
 def _utc(moment: datetime) -> datetime:

@@ -69,21 +69,27 @@ def advise(
 
     One step at a time, since what helps depends on what has been done already.
     """
-    pairs = [case for case in cases if case.kind != "N-1"]
-    snapshot, now, singles = judge.base.snapshot, before, tuple(case for case in cases if case.kind == "N-1")
+    pairs = tuple(case for case in cases if case.kind != "N-1")
+    snapshot, now = judge.base.snapshot, Tried(before, tuple(case for case in cases if case.kind == "N-1"))
     advice: list[Advice] = []
-    while len(advice) < BEST:
-        changes = proposals(snapshot, judge.base.world, (*singles, *pairs))[:MOST_PROPOSALS]
+
+    def best_against(losses: Sequence[Case]) -> tuple[Change, Tried] | None:
+        changes = proposals(snapshot, judge.base.world, losses)[:MOST_PROPOSALS]
         advance = announce(f"change {len(advice) + 1} to the config", len(changes))
         tried = workers.map(_try_all, judge, [change.snapshot for change in changes], advance)
-        helpful = [place for place, found in enumerate(tried) if _worth_it(now, found.stake, WORTH * before.usd)]
-        if not helpful:
-            break
-        best = min(helpful, key=lambda place: tried[place].stake)
-        advice.append(_advice(changes[best], now, tried[best].stake))
-        snapshot, (now, singles) = changes[best].snapshot, tried[best]
+        helpful = [
+            (change, found)
+            for change, found in zip(changes, tried, strict=True)
+            if _worth_it(now.stake, found.stake, WORTH * before.usd)
+        ]
+        return min(helpful, key=lambda one: one[1].stake, default=None)
+
+    while len(advice) < BEST and (found := best_against(now.cases) or best_against(pairs)):
+        change, after = found
+        advice.append(_advice(change, now.stake, after.stake))
+        snapshot, now = change.snapshot, after
     together = Change("all of them together", "", "", snapshot)
-    return tuple(advice), _advice(together, before, now) if len(advice) > 1 else None
+    return tuple(advice), _advice(together, before, now.stake) if len(advice) > 1 else None
 
 
 def _try_all(judge: Judge, snapshots: Sequence[Snapshot]) -> list[Tried]:

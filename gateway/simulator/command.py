@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,11 +33,12 @@ from gateway.simulator.report.terminal import show
 from gateway.simulator.result import Study, Verdict
 from gateway.simulator.scenario_file import load_scenarios
 from gateway.simulator.simulate import Setting
-from gateway.simulator.traffic import at_rate, routed
+from gateway.simulator.traffic import at_rate, routed, sources
 from gateway.simulator.world import World
 from gateway.simulator.world_file import load_world
 
 FINDING, USAGE = 1, 2
+MOST_REQUESTS = 2_000_000  # in one scenario: some 2 GB
 
 
 class Refusal(Exception):
@@ -87,6 +89,13 @@ class Asked:
     library: Path | None = None
 
 
+class Replayed(NamedTuple):
+    """What a ledger has on record, and the options that asked for it."""
+
+    decisions: Sequence[Decision]
+    options: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Outputs:
     """Where the study goes. `json`: to standard output, in the stead of the summary."""
@@ -112,14 +121,14 @@ WRITERS: Mapping[str, Callable[[Study], str | bytes]] = {
 }
 
 
-def simulate(given: Given, asked: Asked, decisions: Sequence[Decision] | None) -> Study:
-    """`decisions`: of a ledger, to be replayed in the stead of made traffic."""
-    setting, study = _open(
-        given, ["simulate", *_asked(asked), *(["--replay"] if decisions is not None else [])], decisions
-    )
+def simulate(given: Given, asked: Asked, replayed: Replayed | None) -> Study:
+    """`replayed`: in the stead of made traffic."""
+    words = ["simulate", *_asked(asked), *(replayed.options if replayed else ())]
+    setting, study = _open(given, words, replayed.decisions if replayed else None)
     scenarios = _scenarios(given, asked, setting.snapshot)
     if not scenarios:
         raise Refusal("name a scenario file, a directory of them, or an incident with --incident", USAGE)
+    _bound(setting, scenarios)
     with _progress() as announce, _cluster_errors():
         return studies.add_scenarios(study, setting, scenarios, given.workers, announce)
 
@@ -134,6 +143,7 @@ def report(given: Given, asked: Asked, depth: Depth) -> Study:
     """Scenarios and contingencies."""
     setting, study = _open(given, ["report", *_asked(asked), *_depth(depth)])
     scenarios = _scenarios(given, asked, setting.snapshot)
+    _bound(setting, scenarios)
     with _progress() as announce, _cluster_errors():
         study = studies.add_scenarios(study, setting, scenarios, given.workers, announce)
         return _losses(study, setting, depth, given.workers, announce)
@@ -149,10 +159,19 @@ def incidents(config: Path, library: Path | None) -> list[Incident]:
     return sorted(known)
 
 
+def check_writable(outputs: Outputs) -> None:
+    """Said before the work is done, and not after it."""
+    for path in outputs.files.values():
+        if path is not None:
+            _opened(path, _probe)
+
+
 def write(study: Study, outputs: Outputs) -> None:
     for kind, path in outputs.files.items():
         if path is not None:
-            _write(path, WRITERS[kind](study))
+            content = WRITERS[kind](study)
+            data = content if isinstance(content, bytes) else content.encode()
+            _opened(path, partial(_write, data))
     if outputs.json:
         sys.stdout.buffer.write(to_json(study))
     else:
@@ -190,6 +209,21 @@ def _open(given: Given, words: Sequence[str], decisions: Sequence[Decision] | No
     return setting, replace(study, notes=(*study.notes, *notes))
 
 
+def _bound(setting: Setting, scenarios: Sequence[Scenario]) -> None:
+    """All requests of a run are in memory, and a day of heavy traffic does not fit."""
+    if setting.recorded is not None:
+        return
+    each_second = sum(
+        source.pattern.per_minute / 60.0 * (source.pattern.loop.calls if source.pattern.loop else 1)
+        for source in sources(setting.snapshot, setting.world)
+    )
+    for scenario in scenarios:
+        requests = each_second * (setting.duration or scenario.duration)
+        if requests > MOST_REQUESTS:
+            message = f"{scenario.id}: about {requests:,.0f} requests, and {MOST_REQUESTS:,} are the most at once"
+            raise Refusal(f"{message}; lower --rate or --duration", USAGE)
+
+
 def _snapshot(config: Path) -> Snapshot:
     snapshot, problems = load(config, os.environ)
     if snapshot is None:
@@ -207,7 +241,7 @@ def _options(given: Given) -> Iterator[str]:
     if given.world is not None:
         yield from ("--world", str(given.world))
     if given.rate is not None:
-        yield from ("--rate", f"{given.rate:g}")
+        yield from ("--rate", str(given.rate))
     if given.duration is not None:
         yield from ("--duration", show_duration(given.duration))
 
@@ -295,9 +329,20 @@ def _progress() -> Iterator[studies.Announce]:
         yield announce
 
 
-def _write(path: Path, content: str | bytes) -> None:
+def _opened(path: Path, use: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        use(path)
     except OSError as error:
         raise Refusal(f"{path} cannot be written: {error.strerror}", USAGE) from None
+
+
+def _probe(path: Path) -> None:
+    existed = path.exists()
+    path.open("ab").close()
+    if not existed:
+        path.unlink()
+
+
+def _write(data: bytes, path: Path) -> None:
+    path.write_bytes(data)

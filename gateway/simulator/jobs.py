@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -74,7 +74,7 @@ def _executor(workers: Workers, items: int) -> Iterator[tuple[_Submit, int]]:
 @contextmanager
 def _cluster(address: str) -> Iterator[tuple[_Submit, int]]:
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
         from distributed.comm.addressing import get_address_host_port
     except ImportError:
         raise NoCluster("--scheduler needs the extra: pip install 'secondsource[dask]'") from None
@@ -94,4 +94,7 @@ def _cluster(address: str) -> Iterator[tuple[_Submit, int]]:
             futures = [client.submit(work, spread, part, pure=False) for part in parts]
             return (future.result() for future in futures)
 
-        yield submit, workers
+        try:
+            yield submit, workers
+        except (OSError, KilledWorker, CancelledError) as error:
+            raise NoCluster(f"the Dask cluster at {address} has lost work: {error}") from None

@@ -26,16 +26,7 @@ class Change(NamedTuple):
 
 
 def proposals(snapshot: Snapshot, world: World, cases: Iterable[Case]) -> list[Change]:
-    """For each workflow that some loss hurts, those worth most first; each change once.
-
-    Against single losses; where nothing can be done against those any more, against pairs.
-    """
-    known = list(cases)
-    singles = [case for case in known if case.kind == "N-1"]
-    return _against(singles, snapshot, world) or _against(known, snapshot, world)
-
-
-def _against(cases: Iterable[Case], snapshot: Snapshot, world: World) -> list[Change]:
+    """For each workflow that some of these losses hurts, those worth most first; each change once."""
     ranked = sorted(snapshot.workflows.values(), key=lambda workflow: -workflow.usd_per_minute)
     found = [
         change

@@ -11,7 +11,7 @@ from gateway.simulator.proposals import proposals
 from gateway.simulator.result import Advice, Case
 from gateway.simulator.world import World
 
-from .calm import ALONE, CLAUDE, REQUESTS, SCANT, A, B, calm, seen, tried
+from .calm import ALONE, CLAUDE, REQUESTS, SCANT, A, B, C, calm, seen, tried
 from .exposed import deployment, snapshot, workflow
 
 YEARS = 200
@@ -89,6 +89,16 @@ def test_each_step_starts_where_the_one_before_has_ended() -> None:
     assert together.title == "all of them together"
     assert (together.at_stake_before, together.at_stake_after) == (first.at_stake_before, second.at_stake_after)
     assert (together.not_secure_before, together.not_secure_after) == (2, 0)
+
+
+def test_pairs_are_held_against_what_no_single_loss_hurts() -> None:
+    config = snapshot(workflow("w", "chat"), routes={"chat": [A, B], "fast": [C]})
+    base = ground(config, calm(config), 1, REQUESTS)
+    found = contingencies(base, ALONE, 5).cases
+    usd = year(config, base.world, found, base.seed, 5000).total.usd_mean
+    (first, *_), _ = advise(Judge(base, 5000), stake(usd, found), found, ALONE, silent)
+    assert (first.not_secure_before, first.not_secure_after) == (0, 0)
+    assert first.at_stake_after < 0.9 * first.at_stake_before  # what is left falls with the group of all vendors
 
 
 def test_advice_that_widens_a_rule_says_who_must_agree() -> None:

@@ -48,15 +48,6 @@ def test_when_all_is_secure_nothing_is_proposed() -> None:
     assert proposals(config, WORLD, []) == []
 
 
-def test_pairs_count_once_nothing_can_be_done_against_single_losses() -> None:
-    config = snapshot(workflow("w", "chat", "fast"), routes={"chat": [A, B], "fast": [C]})
-    pair = Case("N-2", ("vendor:a", "vendor:b"), ("a", "b"), {"w": effect("lost")})
-    single = losing("vendor:c", [C])
-    on_fast = ["let a stand in on route fast", "let b stand in on route fast", SECOND.replace("chat", "fast")]
-    assert titles(config, pair, single) == on_fast
-    assert titles(config, pair) == ["let c stand in on route chat", SECOND]
-
-
 def test_no_second_vendor_is_invented_twice() -> None:
     config = snapshot(workflow("w", "chat"), routes={"chat": [A]})
     once = change(config, SECOND, losing("vendor:a", [A])).snapshot
