@@ -22,13 +22,14 @@ class Loaded:
     """What came of reading a file. `snapshot` is None when any problem is an error.
 
     `revision` hashes the bytes and the resolved secrets, also of a file with errors; `secret_files` are those that
-    the file refers to.
+    the file refers to; `missing` are references without a value, where stand-ins were asked for.
     """
 
     snapshot: Snapshot | None
     problems: list[Problem]
     revision: str = ""
     secret_files: frozenset[Path] = frozenset()
+    missing: frozenset[str] = frozenset()
 
 
 def load(path: Path, environ: Mapping[str, str]) -> tuple[Snapshot | None, list[Problem]]:
@@ -37,13 +38,15 @@ def load(path: Path, environ: Mapping[str, str]) -> tuple[Snapshot | None, list[
     return loaded.snapshot, loaded.problems
 
 
-def read(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """As `load`, with what a watcher needs to know besides."""
-    secrets = Secrets(environ, path.parent)
+def read(path: Path, environ: Mapping[str, str], *, stand_in: bool = False) -> Loaded:
+    """As `load`, with what a watcher needs to know besides. `stand_in`: secrets that have no value here get one."""
+    secrets = Secrets(environ, path.parent, stand_in=stand_in)
     document, content = read_source(path, secrets.expand)
     revision = "" if content is None else hashlib.sha256(content + secrets.digest).hexdigest()[:12]
     snapshot, findings = _build(document, revision)
-    return Loaded(snapshot, document.problems(findings), revision, frozenset(secrets.files))
+    return Loaded(
+        snapshot, document.problems(findings), revision, frozenset(secrets.files), frozenset(secrets.missing)
+    )
 
 
 def _build(document: Document, revision: str) -> tuple[Snapshot | None, list[Finding]]:

@@ -18,11 +18,15 @@ class Unresolved(ValueError):
 class Secrets:
     """Resolves references against an environment and files; relative file names count from `base`.
 
-    Remembers what was read: `files` for the watcher, the values only for `digest`.
+    Remembers what was read: `files` for the watcher, the values only for `digest`. With `stand_in`, a reference that
+    has no value here gets one that fits a credential or a hash, and is noted in `missing`: whoever only thinks about
+    a config needs none of its secrets.
     """
 
-    def __init__(self, environ: Mapping[str, str], base: Path) -> None:
+    def __init__(self, environ: Mapping[str, str], base: Path, *, stand_in: bool = False) -> None:
         self.files: set[Path] = set()
+        self.missing: set[str] = set()
+        self._stand_in = stand_in
         self._environ = environ
         self._base = base
         self._digest = hashlib.sha256()
@@ -48,11 +52,20 @@ class Secrets:
         return value
 
     def _resolve(self, reference: str, *, closed: bool) -> str:
-        if closed and reference.startswith("file:"):
+        if not closed or not (reference.startswith("file:") or _NAME.fullmatch(reference)):
+            raise Unresolved("a reference is written ${NAME} or ${file:/path}, and a literal '${' is written '$${'")
+        try:
+            return self._value(reference)
+        except Unresolved:
+            if not self._stand_in:
+                raise
+            self.missing.add(reference)
+            return hashlib.sha256(reference.encode()).hexdigest()
+
+    def _value(self, reference: str) -> str:
+        if reference.startswith("file:"):
             return self._from_file(reference.removeprefix("file:"))
-        if closed and _NAME.fullmatch(reference):
-            return self._from_environment(reference)
-        raise Unresolved("a reference is written ${NAME} or ${file:/path}, and a literal '${' is written '$${'")
+        return self._from_environment(reference)
 
     def _from_environment(self, name: str) -> str:
         value = self._environ.get(name)

@@ -216,7 +216,8 @@ class Exchange:
             by = min(self._services.clock() + send.stall, send.first_token_by)
             data = await self._next(reply, by)
             if isinstance(data, Outcome):
-                return Outcome(Kind.TIMEOUT, "not whole in time", reply.status) if by == send.first_token_by else data
+                late = data.kind is Kind.STALLED and by == send.first_token_by
+                return Outcome(Kind.TIMEOUT, "not whole in time", reply.status) if late else data
             if not data:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
             parts.append(data)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gateway.core.model import Snapshot
-from gateway.simulator.analysis import year
-from gateway.simulator.contingency import single_case
+from gateway.simulator.analysis import expected_loss, year
+from gateway.simulator.contingency import SHORTEST, single_case
 from gateway.simulator.jobs import Advance, Workers
 from gateway.simulator.losses import single_losses
 from gateway.simulator.proposals import Change, proposals
@@ -15,7 +15,8 @@ from gateway.simulator.trial import Ground, Trial, quiet_days, try_all
 
 BEST = 3
 MOST_PROPOSALS = 8
-WORTH = 0.01  # of what is at stake today: a change that saves less is not worth a word
+WORTH = 0.95  # what is lost must shrink to less than this share of itself
+SCREENED = 4  # of so many requests one, while changes are compared
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,20 +41,31 @@ class Tried(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """How a changed config is tried: the same traffic, luck and years."""
+    """How a changed config is tried: the same traffic and luck; `years` of the Monte Carlo."""
 
     base: Ground
     years: int
 
-    def try_(self, snapshot: Snapshot) -> Tried:
+    def screen(self, snapshot: Snapshot) -> Stake:
+        """Quickly, to compare: less traffic, and money without drawing years."""
+        changed = replace(self.base, snapshot=snapshot, seconds=max(SHORTEST, self.base.seconds / SCREENED))
+        cases = _single_cases(changed)
+        return stake(expected_loss(snapshot, changed.world, cases), cases)
+
+    def verify(self, snapshot: Snapshot) -> Tried:
+        """As thoroughly as the config itself."""
         changed = replace(self.base, snapshot=snapshot)
-        quiet, _ = quiet_days(changed)
-        losses = single_losses(snapshot)
-        trials = list(dict.fromkeys(Trial(loss.hits) for loss in losses))
-        found = dict(zip(trials, try_all(changed, trials), strict=True))
-        cases = tuple(single_case(loss, found[Trial(loss.hits)], quiet) for loss in losses)
+        cases = _single_cases(changed)
         usd = year(snapshot, changed.world, cases, changed.seed, self.years).total.usd_mean
         return Tried(stake(usd, cases), cases)
+
+
+def _single_cases(changed: Ground) -> tuple[Case, ...]:
+    quiet, _ = quiet_days(changed)
+    losses = single_losses(changed.snapshot)
+    trials = list(dict.fromkeys(Trial(loss.hits) for loss in losses))
+    found = dict(zip(trials, try_all(changed, trials), strict=True))
+    return tuple(single_case(loss, found[Trial(loss.hits)], quiet) for loss in losses)
 
 
 def stake(usd: float, cases: Sequence[Case]) -> Stake:
@@ -67,37 +79,52 @@ def advise(
 ) -> tuple[tuple[Advice, ...], Advice | None]:
     """The best change, the best one after it, and so on; and all of them together (None where there is at most one).
 
-    One step at a time, since what helps depends on what has been done already.
+    One step at a time, since what helps depends on what has been done already. All that may help are screened, the
+    best is verified.
     """
     pairs = tuple(case for case in cases if case.kind != "N-1")
     snapshot, now = judge.base.snapshot, Tried(before, tuple(case for case in cases if case.kind == "N-1"))
     advice: list[Advice] = []
-
-    def best_against(losses: Sequence[Case]) -> tuple[Change, Tried] | None:
-        changes = proposals(snapshot, judge.base.world, losses)[:MOST_PROPOSALS]
-        advance = announce(f"change {len(advice) + 1} to the config", len(changes))
-        tried = workers.map(_try_all, judge, [change.snapshot for change in changes], advance)
-        helpful = [
-            (change, found)
-            for change, found in zip(changes, tried, strict=True)
-            if _worth_it(now.stake, found.stake, WORTH * before.usd)
-        ]
-        return min(helpful, key=lambda one: one[1].stake, default=None)
-
-    while len(advice) < BEST and (found := best_against(now.cases) or best_against(pairs)):
-        change, after = found
-        advice.append(_advice(change, now.stake, after.stake))
-        snapshot, now = change.snapshot, after
+    while len(advice) < BEST:
+        title = f"change {len(advice) + 1} to the config"
+        found = _best(judge, snapshot, now.cases, workers, announce, title) or _best(
+            judge, snapshot, pairs, workers, announce, title
+        )
+        if found is None:
+            break
+        after = judge.verify(found.snapshot)
+        if not _worth_it(now.stake, after.stake):
+            break
+        advice.append(_advice(found, now.stake, after.stake))
+        snapshot, now = found.snapshot, after
     together = Change("all of them together", "", "", snapshot)
     return tuple(advice), _advice(together, before, now.stake) if len(advice) > 1 else None
 
 
-def _try_all(judge: Judge, snapshots: Sequence[Snapshot]) -> list[Tried]:
-    return [judge.try_(snapshot) for snapshot in snapshots]
+def _best(
+    judge: Judge,
+    snapshot: Snapshot,
+    losses: Sequence[Case],
+    workers: Workers,
+    announce: Callable[[str, int], Advance],
+    title: str,
+) -> Change | None:
+    """Of the changes against these losses."""
+    changes = proposals(snapshot, judge.base.world, losses)[:MOST_PROPOSALS]
+    if not changes:
+        return None
+    tried = [snapshot, *(change.snapshot for change in changes)]
+    now, *after = workers.map(_screen_all, judge, tried, announce(title, len(tried)))
+    helpful = [place for place, found in enumerate(after) if _worth_it(now, found)]
+    return changes[min(helpful, key=lambda place: after[place])] if helpful else None
 
 
-def _worth_it(before: Stake, after: Stake, least: float) -> bool:
-    return after.not_secure < before.not_secure or after.usd < before.usd - least
+def _screen_all(judge: Judge, snapshots: Sequence[Snapshot]) -> list[Stake]:
+    return [judge.screen(snapshot) for snapshot in snapshots]
+
+
+def _worth_it(before: Stake, after: Stake) -> bool:
+    return after.not_secure < before.not_secure or after.usd < WORTH * before.usd
 
 
 def _advice(change: Change, before: Stake, after: Stake) -> Advice:

@@ -9,10 +9,11 @@ from gateway.simulator.concentration import concentration
 from gateway.simulator.contingency import Contingencies
 from gateway.simulator.cutsets import ORDER, minimal_cut_sets
 from gateway.simulator.importance import importance, unavailability
+from gateway.simulator.renewal import YEAR
 from gateway.simulator.result import Case, Concentration, Dependence, Effect, Year
-from gateway.simulator.structure import Node, fault_trees, readable
+from gateway.simulator.structure import Node, fault_trees, label, readable
 from gateway.simulator.trial import Sight
-from gateway.simulator.world import World
+from gateway.simulator.world import MINUTE, World
 from gateway.simulator.year import simulate_years
 
 Measure = Literal["traffic", "spend", "value"]
@@ -96,6 +97,28 @@ def year(snapshot: Snapshot, world: World, cases: tuple[Case, ...], seed: int, y
         seed,
         years,
     )
+
+
+def expected_loss(snapshot: Snapshot, world: World, cases: tuple[Case, ...]) -> float:
+    """USD a year, without drawing any: close to the mean of `year`, and a thousand times faster.
+
+    Of each workflow, its value times: the share of time that its fault tree has failed; and for each domain that does
+    not stop it by itself, outages a year times what one was seen to cost. Outages that overlap count twice in the
+    latter, so it is a little too high.
+    """
+    domains = {label(domain): domain for one in snapshot.deployments.values() for domain in one.domains}
+    usd = 0.0
+    for id_, tree in fault_trees(snapshot, world).items():
+        minutes = unavailability(snapshot, world, tree) * YEAR
+        for case in cases:
+            effect = case.effects.get(id_)
+            rates = world.outages_of(domains[case.lost[0]])
+            if case.kind == "N-1" and rates is not None and effect is not None and effect.verdict != "lost":
+                repair = rates.repair / MINUTE
+                outages = YEAR / (rates.between / MINUTE + repair)
+                minutes += outages * min(repair, effect.transition + (1.0 - effect.steady) * repair)
+        usd += minutes * snapshot.workflows[id_].usd_per_minute
+    return usd
 
 
 def _by_workflow(cases: tuple[Case, ...], figure: Callable[[Effect], float]) -> dict[str, dict[str, float]]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gateway.config.load import load
+from gateway.config.load import read
 from gateway.config.problem import Problem, suggest
 from gateway.config.units import show_duration
 from gateway.core.decision import Decision
@@ -53,7 +53,7 @@ class Refusal(Exception):
 class Given:
     """What all the commands take. `rate`: arrivals a second, all workflows together. `duration` in seconds.
 
-    `world` None: `world.yaml` beside the config, if it is there.
+    `world` None: `gateway.world.yaml` beside `gateway.yaml`, if it is there.
     """
 
     config: Path
@@ -151,7 +151,7 @@ def report(given: Given, asked: Asked, depth: Depth) -> Study:
 
 def incidents(config: Path, library: Path | None) -> list[Incident]:
     """The library, by date."""
-    snapshot = _snapshot(config)
+    snapshot, _ = _snapshot(config)
     found = _load_scenarios([library or config.parent / "incidents"], snapshot)
     known = (
         Incident(_date(one), one.id, one.title, tuple(hit.id for hit in one.hit(routed(snapshot)))) for one in found
@@ -193,11 +193,7 @@ def falls_to(study: Study, verdicts: Sequence[Verdict]) -> bool:
 
 def _open(given: Given, words: Sequence[str], decisions: Sequence[Decision] | None = None) -> tuple[Setting, Study]:
     """`words`: the command, and those of its options that `given` does not have."""
-    snapshot = _snapshot(given.config)
-    notes: tuple[str, ...] = ()
-    if not snapshot.workflows:
-        snapshot = replace(snapshot, workflows={ANONYMOUS.id: ANONYMOUS})
-        notes = (f"The config names no workflow: all traffic counts as one, {ANONYMOUS.id!r}.",)
+    snapshot, notes = _snapshot(given.config)
     world = _world(given, snapshot)
     setting = Setting(snapshot, world, given.seed, duration=given.duration)
     if decisions is not None:
@@ -224,11 +220,18 @@ def _bound(setting: Setting, scenarios: Sequence[Scenario]) -> None:
             raise Refusal(f"{message}; lower --rate or --duration", USAGE)
 
 
-def _snapshot(config: Path) -> Snapshot:
-    snapshot, problems = load(config, os.environ)
-    if snapshot is None:
-        raise _invalid(problems)
-    return snapshot
+def _snapshot(config: Path) -> tuple[Snapshot, tuple[str, ...]]:
+    """The config, and notes on it. A simulation calls nobody, so it needs no credential."""
+    loaded = read(config, os.environ, stand_in=True)
+    if loaded.snapshot is None:
+        raise _invalid(loaded.problems)
+    snapshot, notes = loaded.snapshot, []
+    if loaded.missing:
+        notes.append("The config's secrets have no value here, so its revision is another one than where they have.")
+    if not snapshot.workflows:
+        snapshot = replace(snapshot, workflows={ANONYMOUS.id: ANONYMOUS})
+        notes.append(f"The config names no workflow: all traffic counts as one, {ANONYMOUS.id!r}.")
+    return snapshot, tuple(notes)
 
 
 def _date(scenario: Scenario) -> str:
@@ -261,7 +264,7 @@ def _depth(depth: Depth) -> Iterator[str]:
 
 
 def _world(given: Given, snapshot: Snapshot) -> World:
-    beside = given.config.parent / "world.yaml"
+    beside = given.config.with_suffix(".world.yaml")
     path = given.world or (beside if beside.exists() else None)
     world: World | None = World()
     if path is not None:

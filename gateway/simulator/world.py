@@ -1,7 +1,7 @@
 """What the simulator assumes of the world: how vendors behave, how often domains fail, what workflows send.
 
 Every figure here is either calibrated (the source stands with it) or an assumption, and the report lists them all.
-`config/world.yaml` overrides each.
+A world file overrides each.
 """
 
 import math

@@ -41,7 +41,7 @@ PER_SECOND = 280.0
 OUTAGE = (1.5, 3.5)
 SEEDS = range(20)
 Z = 3.9
-RESOLUTION = 0.015
+RESOLUTION = 0.005
 AT_ONCE = 150  # requests
 
 WORDS = 10

@@ -41,7 +41,7 @@ def deployment(vendor: str) -> dict[str, Any]:
 def write_world(folder: Path, per_minute: float) -> None:
     """Beside the config: each workflow sends that much."""
     traffic = {id_: {"per_minute": per_minute} for id_ in WORKFLOWS}
-    (folder / "world.yaml").write_text(json.dumps({"version": 1, "traffic": traffic}))
+    (folder / "gateway.world.yaml").write_text(json.dumps({"version": 1, "traffic": traffic}))
 
 
 def write_files(folder: Path, workflows: dict[str, Any] | None = None) -> Path:

@@ -122,7 +122,7 @@ def test_without_a_config(tmp_path: Path, command: str) -> None:
 @pytest.mark.parametrize("command", ["simulate", "contingency", "report"])
 def test_without_the_world_that_was_named(config: Path, command: str) -> None:
     refused(run(command, "--config", config, "--world", config.parent / "no.yaml"), 1, "no.yaml: error: cannot be read")
-    bad = config.parent / "world.yaml"
+    bad = config.parent / "gateway.world.yaml"
     bad.write_text("version: 1\ntraffic: {supprt: {per_minute: 5}}\n")
     refused(run(command, "--config", config), 1, f"{bad}:2:", "did you mean 'support'?")
 

@@ -99,7 +99,7 @@ BEFORE = (
     *(Kind.BAD_REQUEST, Kind.UNREACHABLE, Kind.MALFORMED, Kind.TIMEOUT),
 )
 MIDWAY = (Kind.CUT, Kind.STALLED, Kind.SERVER_ERROR)
-SECONDS = (0.11, 0.37, 0.73, 1.7, 2.9, 4.3, 11.3)
+SECONDS = (0.11, 0.37, 0.73, 1.7, 2.9, 4.3, 11.3, 29.3)
 
 GAPS = (0.0, 0.07, 0.4, 1.3, 6.1, 31.0)  # between two requests
 FAR_APART = (21.0, 33.0)
@@ -144,19 +144,6 @@ def at_one_moment(story: Story) -> bool:
     return any(then - now < SAME_MOMENT and one != other for (now, one), (then, other) in itertools.pairwise(moments))
 
 
-def cut_near_the_deadline(story: Story) -> bool:
-    """Did a plain reply break off when less than its patience for silence was left?
-
-    The live driver then says that the time was over, though the connection was and the time was not.
-    """
-    return any(
-        turn.event[:2] == ("Failed", Kind.CUT) and before.times[2] - turn.times[0] < TIMEOUTS.stall
-        for ask, turns in zip(story.asks, story.turns, strict=True)
-        for before, turn in itertools.pairwise(turns)
-        if not ask.stream
-    )
-
-
 def changes(story: Story) -> list[tuple[str, Phase, Phase, str]]:
     return [(change.subject, change.before, change.after, change.cause) for change in story.transitions]
 
@@ -191,7 +178,7 @@ def test_same_events_same_actions() -> None:
     @REPEATABLE
     def check(script: Script) -> None:
         told = simulated(SNAPSHOT, script)
-        assume(not at_one_moment(told) and not cut_near_the_deadline(told))
+        assume(not at_one_moment(told))
         agree(live(SNAPSHOT, script, "punctual"), told, EXACT)
         seen.update(happened(told))
 
@@ -210,5 +197,4 @@ def test_same_actions_on_the_common_tick(script: Script) -> None:
     One request after the other and in the order of the config, or who is asked could hang on that little.
     """
     told = simulated(SNAPSHOT, script)
-    assume(not cut_near_the_deadline(told))
     agree(live(SNAPSHOT, script, "ticking"), told, (ATTEMPTS + 1) * TICK)

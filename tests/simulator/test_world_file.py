@@ -223,12 +223,12 @@ def test_it_allows_and_refuses_what_the_reader_does() -> None:
 
 
 def test_the_example_is_sound_and_its_limits_hold_on_a_normal_day() -> None:
-    text = (CONFIG / "world.yaml").read_text()
+    text = (CONFIG / "gateway.world.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=./world.schema.json\n")
     assert complaints(text) == []
     served, _ = load(CONFIG / "gateway.yaml", {})
     assert served is not None
-    world, problems = load_world(CONFIG / "world.yaml", served)
+    world, problems = load_world(CONFIG / "gateway.world.yaml", served)
     assert world is not None
     assert problems == []
     requests = generate(served, world, seed=1, duration=3600.0, begins=13.5 * 3600)

@@ -182,7 +182,10 @@ def _of_losses(study: Study) -> Iterator[str]:
         workflows = words.count(len(worst.case.effects), "workflow")
         yield f"No single loss stops or degrades any of {workflows}."
         return
-    yield f"Losing {worst_vendor.name} {_what_it_does(worst_vendor)}."
+    if any(map(_rank, worst_vendor.case.effects.values())):
+        yield f"Losing {worst_vendor.name} {_what_it_does(worst_vendor)}."
+    else:
+        yield "No loss of a single vendor stops or degrades a workflow."
     if worst is not worst_vendor:
         yield f"The worst single loss of any kind is {worst.name}: it {_what_it_does(worst)}."
 
@@ -203,8 +206,6 @@ def _what_it_does(loss: Loss) -> str:
     stopped, degraded = (
         [name for name, one in effects.items() if one.verdict == verdict] for verdict in ("lost", "degraded")
     )
-    if not stopped and not degraded:
-        return "stops nothing"
     of = f"of {words.count(len(effects), 'workflow')}"
     parts = [f"stops {len(stopped)} {of} ({words.listed(stopped)})"] if stopped else []
     if degraded:

@@ -21,7 +21,8 @@ def show(console: Console, study: Study) -> None:
         console.print(_matrix(study))
         for change in study.contingency.advice:
             saved = f"{words.money(change.at_stake_before)} → {words.money(change.at_stake_after)} a year"
-            _say(console, f"Would help: {change.title} ({saved})")
+            withstood = f"losses not withstood {change.not_secure_before} → {change.not_secure_after}"
+            _say(console, f"Would help: {change.title} ({saved}; {withstood})")
     for scenario in study.scenarios:
         _say(console, f"\n{scenario.id}: {scenario.title}", "bold")
         for result in scenario.workflows if scenario.hits else ():

@@ -43,7 +43,7 @@ def test_what_only_degrades() -> None:
 
 def test_vendors_that_do_no_harm_beside_a_domain_that_does() -> None:
     assert summary.headline(only("vendor:azure", "region:eu"))[:2] == (
-        "Losing vendor azure stops nothing.",
+        "No loss of a single vendor stops or degrades a workflow.",
         "The worst single loss of any kind is region eu: it stops 1 of 5 workflows (code-assistant).",
     )
 
