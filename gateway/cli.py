@@ -196,7 +196,7 @@ def summarize(
 
 ConfigOption = Annotated[Path, typer.Option(help="the config file")]
 WorldOption = Annotated[
-    Path | None, typer.Option(help="traffic and vendors as assumed; default: NAME.world.yaml beside NAME.yaml, if there")
+    Path | None, typer.Option(help="traffic and vendors as assumed; default: NAME.world.yaml beside NAME.yaml, if any")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="the same seed gives the same figures, to the last digit")]
 Rate = Annotated[float | None, typer.Option(min=0.001, max=10_000, help="requests a second, all workflows together")]

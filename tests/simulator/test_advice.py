@@ -129,5 +129,5 @@ def test_a_judge_sees_what_the_study_saw() -> None:
     base = ground(config, calm(config), 1, REQUESTS)
     cases: tuple[Case, ...] = contingencies(base, ALONE, 0).cases
     usd = year(config, base.world, cases, base.seed, YEARS).total.usd_mean
-    assert Judge(base, YEARS).try_(config) == (stake(usd, cases), cases)
+    assert Judge(base, YEARS).verify(config) == (stake(usd, cases), cases)
     assert usd > 0.0
