@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.core.model import Domain, Price, Snapshot
-from gateway.simulator.analysis import concentrations, dependence, year
+from gateway.simulator.analysis import concentrations, dependence, expected_loss, year
 from gateway.simulator.importance import unavailability
 from gateway.simulator.renewal import YEAR
 from gateway.simulator.result import Dependence
@@ -126,3 +126,11 @@ def test_without_the_only_vendor_there_is_nothing_to_concentrate() -> None:
     assert (one.hhi, one.hhi_without_top) == (10_000.0, None)
     # Nobody asks for money here.
     assert "spend" not in {one.measure for one in concentrations(config, tried(config))}
+
+
+@pytest.mark.parametrize("config", [SCANT, CLAUDE, snapshot(workflow("w"), routes={"chat": [A, B], "solo": [C]})])
+def test_the_expected_loss_is_what_many_years_lose_on_the_mean(config: Snapshot) -> None:
+    world = calm(config)
+    cases = tried(config, world).cases
+    drawn = year(config, world, cases, 1, 20_000).total.usd_mean
+    assert expected_loss(config, world, cases) == pytest.approx(drawn, rel=0.05, abs=0.5)
