@@ -59,8 +59,8 @@ GLOSSARY = (
     (
         "Detect, fail over, recover",
         (
-            "From the first fault to the first breaker that opened; from there to the first request served elsewhere; "
-            "from the end of the last fault until the usual deployments serve as many requests as before."
+            "From the first fault to the first breaker that opened; from the same moment to the first request served "
+            "elsewhere; from the end of the last fault until the usual deployments serve as many requests as before."
         ),
     ),
     ("p50, p95, p99", "Half, 95 % and 99 % of the answers came within that time."),
