@@ -199,7 +199,7 @@ WorldOption = Annotated[
     Path | None, typer.Option(help="traffic and vendors as assumed; default: NAME.world.yaml beside NAME.yaml, if any")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="the same seed gives the same figures, to the last digit")]
-Rate = Annotated[float | None, typer.Option(min=0.001, max=10_000, help="requests a second, all workflows together")]
+Rate = Annotated[float | None, typer.Option(min=0.001, max=10_000, help="arrivals a second, all workflows together")]
 Processes = Annotated[int | None, typer.Option(min=1, help="default: one a core")]
 Scheduler = Annotated[str | None, typer.Option(help="address of a Dask scheduler that does the work instead")]
 Incidents = Annotated[list[str] | None, typer.Option("--incident", help="id in the incident library; repeatable")]

@@ -44,9 +44,7 @@ def read(path: Path, environ: Mapping[str, str], *, stand_in: bool = False) -> L
     document, content = read_source(path, secrets.expand)
     revision = "" if content is None else hashlib.sha256(content + secrets.digest).hexdigest()[:12]
     snapshot, findings = _build(document, revision)
-    return Loaded(
-        snapshot, document.problems(findings), revision, frozenset(secrets.files), frozenset(secrets.missing)
-    )
+    return Loaded(snapshot, document.problems(findings), revision, frozenset(secrets.files), frozenset(secrets.missing))
 
 
 def _build(document: Document, revision: str) -> tuple[Snapshot | None, list[Finding]]:

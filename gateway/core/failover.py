@@ -262,7 +262,7 @@ class Failover:
         if first is None or first[0] > min(self._deadline, now + PATIENCE):
             return self._give_up(now)
         until, self._queue = first
-        self._queue.waiting += 1
+        self._queue.queue(self.ask.tokens)
         return Wait(until)
 
     def _available(self, now: float) -> Iterator[tuple[float, Health]]:
@@ -276,7 +276,7 @@ class Failover:
 
     def _leave_queue(self) -> None:
         if self._queue is not None:
-            self._queue.waiting -= 1
+            self._queue.leave_queue(self.ask.tokens)
             self._queue = None
 
     def _send(self, permit: CallPermit, now: float) -> Send:

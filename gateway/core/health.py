@@ -53,6 +53,7 @@ class Health:
         "rejections",
         "throttled",
         "waiting",
+        "waiting_tokens",
         "whole",
     )
 
@@ -60,7 +61,8 @@ class Health:
         self.breaker = breaker
         self.rejections = rejections
         self.in_flight = 0
-        self.waiting = 0  # requests that queue for a place within our rate limits
+        self.waiting = 0  # requests that queue for a place within our rate limits, and the tokens they want
+        self.waiting_tokens = 0
         self.cool_until = 0.0
         self.throttled = 0  # cool-downs in a row
         self.first_token = PeakEwma()
@@ -99,8 +101,20 @@ class Health:
 
         Else all would wake at the same time for one place, and wait again, each until its deadline.
         """
-        waits = [bucket.wait(amount, now, self.waiting) for bucket, amount in self._buckets(tokens)]
-        return max(self.cool_until, now + max(waits, default=0.0))
+        waits = (
+            self._requests.wait(1, now, self.waiting) if self._requests else 0.0,
+            self._tokens.wait(tokens, now, self.waiting_tokens) if self._tokens else 0.0,
+        )
+        return max(self.cool_until, now + max(waits))
+
+    def queue(self, tokens: int) -> None:
+        """A request waits for its turn."""
+        self.waiting += 1
+        self.waiting_tokens += min(tokens, self.deployment.limits.tpm or tokens)
+
+    def leave_queue(self, tokens: int) -> None:
+        self.waiting -= 1
+        self.waiting_tokens = max(0, self.waiting_tokens - min(tokens, self.deployment.limits.tpm or tokens))
 
     def latency(self, stream: bool) -> float | None:
         """Peak EWMA of the first token (streams) or of the whole reply (plain); None before the first sample."""

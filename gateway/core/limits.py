@@ -26,13 +26,13 @@ class TokenBucket:
         self._level = per_minute
         self._then: float | None = None
 
-    def wait(self, amount: float, now: float, ahead: int = 0) -> float:
-        """Seconds until `amount` can be taken, after as much for each of those `ahead`; 0 means now.
+    def wait(self, amount: float, now: float, ahead: float = 0.0) -> float:
+        """Seconds until `amount` can be taken, after what others wait for `ahead` of it; 0 means now.
 
         What exceeds the capacity waits for a full bucket.
         """
         self._refill(now)
-        wait = (min(amount, self._capacity) * (1 + ahead) - self._level) / self._rate
+        wait = (min(amount, self._capacity) + ahead - self._level) / self._rate
         # Whoever slept until then must find it there: sums of floats are not exact.
         return wait if wait > RESOLUTION else 0.0
 

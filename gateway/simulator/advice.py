@@ -124,6 +124,8 @@ def _screen_all(judge: Judge, snapshots: Sequence[Snapshot]) -> list[Stake]:
 
 
 def _worth_it(before: Stake, after: Stake) -> bool:
+    if after.usd > before.usd / WORTH or after.single_points > before.single_points:
+        return False
     return after.not_secure < before.not_secure or after.usd < WORTH * before.usd
 
 

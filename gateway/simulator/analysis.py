@@ -40,11 +40,12 @@ def _dependence(snapshot: Snapshot, world: World, id_: str, tree: Node, cases: t
 
 
 def _index(workflow: str, cases: tuple[Case, ...]) -> tuple[str, float]:
-    """max over vendors of (1 - share served without it), and that vendor."""
+    """max over vendors of (1 - share served without it), and that vendor. What chance explains is no dependence."""
     without = [
-        (1.0 - case.effects[workflow].served, case.lost[0].removeprefix("vendor:"))
+        (1.0 - effect.served, case.lost[0].removeprefix("vendor:"))
         for case in cases
-        if case.kind == "N-1" and case.lost[0].startswith("vendor:") and workflow in case.effects
+        if case.kind == "N-1" and case.lost[0].startswith("vendor:") and (effect := case.effects.get(workflow))
+        if effect.steady < 1.0 or effect.transition > 0.0
     ]
     index, vendor = max(without, key=lambda found: found[0], default=(0.0, ""))
     return vendor if index > 0.0 else "", index
@@ -110,10 +111,11 @@ def expected_loss(snapshot: Snapshot, world: World, cases: tuple[Case, ...]) -> 
     usd = 0.0
     for id_, tree in fault_trees(snapshot, world).items():
         minutes = unavailability(snapshot, world, tree) * YEAR
+        stopping = {cut[0] for cut in minimal_cut_sets(tree, 1) if cut}
         for case in cases:
             effect = case.effects.get(id_)
             rates = world.outages_of(domains[case.lost[0]])
-            if case.kind == "N-1" and rates is not None and effect is not None and effect.verdict != "lost":
+            if case.kind == "N-1" and rates is not None and effect is not None and case.lost[0] not in stopping:
                 repair = rates.repair / MINUTE
                 outages = YEAR / (rates.between / MINUTE + repair)
                 minutes += outages * min(repair, effect.transition + (1.0 - effect.steady) * repair)

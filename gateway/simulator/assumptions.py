@@ -24,6 +24,7 @@ def of_world(snapshot: Snapshot, world: World) -> tuple[str, ...]:
 
 def of_contingencies(requests: int) -> tuple[str, ...]:
     return (
+        "Losses, and scenarios without a time of day of their own, meet the busiest hour of the day.",
         f"Each loss is tried over about {requests} requests a workflow: a full outage of the domain that does not end.",
         f"The second loss of N-1-1 comes {ADJUSTED:.0f} s after the first.",
         f"Secure: the workflow's SLO holds, the failover included ({FLOOR:.0%} success where none is stated).",

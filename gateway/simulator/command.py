@@ -32,7 +32,7 @@ from gateway.simulator.report.markdown import to_markdown
 from gateway.simulator.report.terminal import show
 from gateway.simulator.result import Study, Verdict
 from gateway.simulator.scenario_file import load_scenarios
-from gateway.simulator.simulate import Setting
+from gateway.simulator.simulate import Setting, without_secrets
 from gateway.simulator.traffic import at_rate, routed, sources
 from gateway.simulator.world import World
 from gateway.simulator.world_file import load_world
@@ -224,14 +224,15 @@ def _snapshot(config: Path) -> tuple[Snapshot, tuple[str, ...]]:
     """The config, and notes on it. A simulation calls nobody, so it needs no credential."""
     loaded = read(config, os.environ, stand_in=True)
     if loaded.snapshot is None:
-        raise _invalid(loaded.problems)
+        unset = [f"no value here: ${{{name}}}" for name in sorted(loaded.missing)]
+        raise Refusal("\n".join((str(_invalid(loaded.problems)), *unset)), FINDING)
     snapshot, notes = loaded.snapshot, []
     if loaded.missing:
         notes.append("The config's secrets have no value here, so its revision is another one than where they have.")
     if not snapshot.workflows:
         snapshot = replace(snapshot, workflows={ANONYMOUS.id: ANONYMOUS})
         notes.append(f"The config names no workflow: all traffic counts as one, {ANONYMOUS.id!r}.")
-    return snapshot, tuple(notes)
+    return without_secrets(snapshot), tuple(notes)
 
 
 def _date(scenario: Scenario) -> str:

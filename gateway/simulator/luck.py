@@ -32,10 +32,12 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 
 class Luck(NamedTuple):
-    """Of one call. `strikes` and `place` are uniform on [0, 1), `first` and `flow` standard normal."""
+    """Of one call. `strikes`, `place`, `delay` and `poor` are uniform on [0, 1), `first` and `flow` standard normal."""
 
     strikes: float
     place: float
+    delay: float
+    poor: float
     first: float
     flow: float
 
@@ -55,7 +57,7 @@ class Lucks:
 
     def _fill(self, index: int) -> list[Luck]:
         source = generator(self._seed, *self._names, str(index))
-        uniform, normal = source.random((2, SIZE)).tolist(), source.standard_normal((2, SIZE)).tolist()
+        uniform, normal = source.random((4, SIZE)).tolist(), source.standard_normal((2, SIZE)).tolist()
         chunk = [Luck(*draws) for draws in zip(*uniform, *normal, strict=True)]
         while len(self._chunks) >= KEPT:
             self._chunks.pop(next(iter(self._chunks)))

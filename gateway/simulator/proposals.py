@@ -102,6 +102,7 @@ def _new(snapshot: Snapshot, workflow: Workflow, route: Route) -> Iterator[Chang
     yaml = f"deployments:\n  {new.id}: {{vendor: {new.vendor}, model: {new.model}, ...}}\n{_route_yaml(changed)}"
     model = f"the same model ({new.model})" if embeds(route) else "an equal model of another maker"
     needs = f"a contract with another vendor for {model}, with the quota of {route.deployments[0].id}"
+    needs += f", that shares no cloud, region, edge or jurisdiction with {route.deployments[0].id}"
     for user in snapshot.workflows.values():
         allow = _allowing(user.allow, new)
         if user.may_use(route.name) and user.allow.refusal(new) and not allow.refusal(new):

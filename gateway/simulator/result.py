@@ -132,7 +132,7 @@ class Effect:
     """What one loss means for one workflow. `usd` and `first_token_p95` are differences to the same traffic without it.
 
     `usd` is per answer (None without one), `first_token_p95` None without streams. `over_quota`: survivors whose quota
-    did not hold. `worst_minute`: the lowest share served in any minute. `transition`: minutes' worth of requests lost
+    did not hold. `worst_minute`: the lowest share served in any minute (None: all had too few). `transition`: minutes' worth of requests lost
     before the loss was got over. `steady`: the share served after that.
     """
 
@@ -142,7 +142,7 @@ class Effect:
     usd: float | None
     first_token_p95: float | None
     over_quota: tuple[str, ...]
-    worst_minute: float
+    worst_minute: float | None
     transition: float
     steady: float
     reasons: tuple[str, ...] = ()

@@ -195,13 +195,22 @@ class _Simulation:
                 () if good and not machine.fell_back else _over_quota(machine),
             )
         )
-        if good and request.then:
+        if not request.then:
+            return
+        if good:
             following, *rest = request.then
             later = now + request.pause
             self._at(later, self._flight(following._replace(at=later, then=tuple(rest))), None)
+        else:
+            self._records += [_never_made(one, finish.outcome.kind, now) for one in request.then]
 
     def _at(self, when: float, flight: _Flight, event: Event | None) -> None:
         heapq.heappush(self._heap, (when, next(self._order), flight, event))
+
+
+def _never_made(request: Request, kind: Kind, now: float) -> Record:
+    """A call of an agent's task that a failed one before it has ended: work that was not done all the same."""
+    return Record(request.workflow.id, request.route.name, now, 0.0, kind, "", -1, False, 0, None, 0.0, 0, False)
 
 
 def _over_quota(machine: Failover) -> tuple[str, ...]:

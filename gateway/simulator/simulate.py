@@ -12,7 +12,7 @@ from gateway.simulator.luck import rng
 from gateway.simulator.measure import by_workflow, measure
 from gateway.simulator.result import DrawnFault, ScenarioResult, Source, WorkflowResult
 from gateway.simulator.run import run
-from gateway.simulator.traffic import Request, candidates_of, generate, routed
+from gateway.simulator.traffic import Request, busiest, candidates_of, generate, routed
 from gateway.simulator.world import World
 
 UNSEEN = frozenset({FaultKind.PRICE, FaultKind.QUALITY})  # no gateway can notice them in an answer
@@ -36,7 +36,9 @@ class Setting:
         if self.recorded is not None:
             return [request for request in self.recorded if request.at < duration]
         begins = scenario.origin.begins if scenario.origin else None
-        return generate(self.snapshot, self.world, self.seed, duration, begins or 0.0)
+        if begins is None:
+            begins = busiest(self.snapshot, self.world)
+        return generate(self.snapshot, self.world, self.seed, duration, begins)
 
 
 def without_secrets(snapshot: Snapshot) -> Snapshot:
@@ -64,7 +66,7 @@ def simulate(setting: Setting, scenario: Scenario) -> ScenarioResult:
         own = scenario.hit(candidates_of(workflow, snapshot, world))
         own_faults = [f for f in faults if f.kind not in UNSEEN and any(f.on.hits(one) for one in own)]
         records, before = found.get(workflow.id, []), usual.get(workflow.id, [])
-        ids = {one.id for one in own} if own_faults else set()
+        ids = {one.id for one in own if any(fault.on.hits(one) for fault in own_faults)}
         return measure(workflow, records, before, own_faults, ids, course.transitions, duration)
 
     return ScenarioResult(

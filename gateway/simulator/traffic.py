@@ -83,6 +83,18 @@ def at_rate(world: World, snapshot: Snapshot, per_second: float) -> World:
     return replace(world, patterns={**world.patterns, **scaled})
 
 
+def busiest(snapshot: Snapshot, world: World) -> float:
+    """The full hour (seconds of the day) in which all workflows together send most; 0 if it is always the same."""
+
+    def rate(hour: int) -> float:
+        return sum(
+            source.pattern.per_minute * float(_daily(source.pattern.daily, np.array([hour * 3600.0]))[0])
+            for source in sources(snapshot, world)
+        )
+
+    return max(range(24), key=rate) * 3600.0
+
+
 def generate(snapshot: Snapshot, world: World, seed: int, duration: float, begins: float = 0.0) -> list[Request]:
     """All arrivals within `duration` seconds, by time. `begins` is the time of day (seconds) at which they start."""
     found = [

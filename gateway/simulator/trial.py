@@ -12,7 +12,7 @@ from gateway.core.model import Slo, Snapshot, Workflow
 from gateway.simulator.measure import MINUTE, by_workflow, first_tokens, quantiles, slo_verdict
 from gateway.simulator.result import Effect, Verdict
 from gateway.simulator.run import Course, Record, run
-from gateway.simulator.traffic import Request, generate
+from gateway.simulator.traffic import Request, busiest, generate
 from gateway.simulator.world import World
 
 WARM = 60.0  # quiet seconds before, so that the gateway knows its deployments
@@ -77,7 +77,9 @@ class Ground:
     seconds: float
 
     def requests(self) -> list[Request]:
-        return generate(self.snapshot, self.world, self.seed, WARM + ADJUSTED + self.seconds)
+        """Those of the busiest time of the day: there a second source must hold."""
+        begins = busiest(self.snapshot, self.world)
+        return generate(self.snapshot, self.world, self.seed, WARM + ADJUSTED + self.seconds, begins)
 
 
 def quiet_days(ground: Ground) -> tuple[Sight, Sight]:
@@ -102,7 +104,7 @@ def effect(seen: Seen, quiet: Seen) -> Effect:
         usd=_beyond(seen.usd_per_answer, quiet.usd_per_answer),
         first_token_p95=_beyond(seen.first_token_p95, quiet.first_token_p95),
         over_quota=seen.over_quota,
-        worst_minute=1.0 - max(seen.lost.values(), default=0.0),
+        worst_minute=1.0 - max(seen.lost.values()) if seen.lost else None,
         transition=_transition(seen, quiet, 1.0 - steady),
         steady=steady,
         reasons=(*(f"route {route} has stopped" for route in seen.stopped), *seen.missed),

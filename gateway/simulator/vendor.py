@@ -105,7 +105,7 @@ class Vendor:
             slower *= min(conditions.load, profile.headroom)
         first = profile.first_token.median * math.exp(self._first_sigma * luck.first) * slower
         if conditions.delays:
-            first += conditions.delay(luck.place)
+            first += conditions.delay(luck.delay)
         tokens = max(0, request.output_tokens - said)
         speed = profile.speed.median * math.exp(self._speed_sigma * luck.flow)
         return first, tokens / speed * slower, tokens
@@ -113,7 +113,7 @@ class Vendor:
     def _answer(self, send: Send, request: Request, said: int, luck: Luck, conditions: Conditions, now: float) -> Plan:
         first, flow, tokens = self._pace(request, said, luck, conditions)
         ends = now + first + flow
-        poor = luck.place < conditions.poor
+        poor = luck.poor < conditions.poor
         usage = Usage(request.input_tokens, tokens)
         if not request.stream:
             if ends > send.finish_by:

@@ -82,7 +82,7 @@ class Bursts:
 class Loop:
     """An agent: each arrival is a task of `calls` calls, one after the other with `pause` seconds between.
 
-    A call that fails ends its task.
+    A call that fails ends its task: those that then never happen count as failed with it.
     """
 
     calls: int

@@ -79,7 +79,7 @@ class TrafficEntry(Section):
     """What a workflow sends."""
 
     per_minute: Annotated[float, scalars.amount(1_000_000)] = Field(
-        default=_PATTERN.per_minute, description="Arrivals a minute, on the mean"
+        default=_PATTERN.per_minute, description="Arrivals a minute, on the mean of the day and outside of bursts"
     )
     routes: dict[Name, Share] = Field(
         default={}, description="What it asks for, as shares that add up to 100%; left out: all it may use, equally"

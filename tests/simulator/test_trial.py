@@ -142,4 +142,4 @@ def test_a_loss_is_not_blamed_for_what_a_quiet_day_loses() -> None:
 def test_of_nothing_no_difference_is_made_up() -> None:
     silent = replace(CALM, success=0.0, steady=0.0, first_token_p95=None, served={}, usd={}, lost={})
     found = effect(silent, silent)
-    assert (found.usd, found.first_token_p95, found.steady, found.worst_minute) == (None, None, 0.0, 1.0)
+    assert (found.usd, found.first_token_p95, found.steady, found.worst_minute) == (None, None, 0.0, None)

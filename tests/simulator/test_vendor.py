@@ -17,7 +17,7 @@ from tests.core.build import deployment, table
 
 from .build import STEADY, A, fault, request
 
-USUAL = Luck(strikes=0.5, place=0.5, first=0.0, flow=0.0)
+USUAL = Luck(strikes=0.5, place=0.5, delay=0.5, poor=0.5, first=0.0, flow=0.0)
 NOW = 100.0
 PLAIN, STREAM = request(), request(stream=True)
 
