@@ -132,8 +132,8 @@ class Effect:
     """What one loss means for one workflow. `usd` and `first_token_p95` are differences to the same traffic without it.
 
     `usd` is per answer (None without one), `first_token_p95` None without streams. `over_quota`: survivors whose quota
-    did not hold. `worst_minute`: the lowest share served in any minute (None: all had too few). `transition`: minutes' worth of requests lost
-    before the loss was got over. `steady`: the share served after that.
+    did not hold. `worst_minute`: the lowest share served in any minute (None: all had too few requests). `transition`:
+    minutes' worth of requests lost before the loss was got over. `steady`: the share served after that.
     """
 
     verdict: Verdict

@@ -1,11 +1,12 @@
 """Puts a study together: scenarios, contingencies, and everything needed to get the same figures again."""
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from gateway import __version__
+from gateway.core.fault import FaultKind
 from gateway.core.model import Workflow
 from gateway.core.scenario import Scenario
 from gateway.simulator import assumptions
@@ -15,7 +16,7 @@ from gateway.simulator.contingency import contingencies, ground, how_many
 from gateway.simulator.jobs import Advance, Workers
 from gateway.simulator.result import ContingencyResult, ScenarioResult, Study, WorkflowFacts
 from gateway.simulator.simulate import Setting, simulate, without_secrets
-from gateway.simulator.traffic import sources
+from gateway.simulator.traffic import routed, sources
 from gateway.simulator.trial import Ground
 
 # Announces a piece of work and how many steps it has; what comes back is told of those that are done.
@@ -52,7 +53,18 @@ def add_scenarios(
     found = workers.map(_simulate_all, shared, scenarios, advance)
     untouched = [result for result, one in zip(found, scenarios, strict=True) if one.planned and not result.hits]
     notes = (f"{result.id}: no deployment of this config could have been hit." for result in untouched)
-    return replace(study, scenarios=(*study.scenarios, *found), notes=(*study.notes, *notes))
+    unbounded = (note for scenario in scenarios for note in _without_quota(scenario, setting))
+    return replace(study, scenarios=(*study.scenarios, *found), notes=(*study.notes, *notes, *unbounded))
+
+
+def _without_quota(scenario: Scenario, setting: Setting) -> Iterator[str]:
+    """A fault that cuts what nobody has stated would look as if it were withstood."""
+    quotas = [planned.fault for planned in scenario.planned if planned.fault.kind is FaultKind.QUOTA]
+    for one in routed(setting.snapshot):
+        profile, limits = setting.world.profile(one), one.limits
+        stated = profile.rpm or profile.tpm or limits.rpm or limits.tpm
+        if not stated and any(fault.on.hits(one) for fault in quotas):
+            yield f"{scenario.id}: no quota of {one.id} is known (limits: rpm, tpm), so none could be cut."
 
 
 def add_contingencies(

@@ -161,6 +161,15 @@ def test_whoever_would_wait_too_long_gives_up_at_once_and_is_told_when() -> None
     assert health.of(LIMITED).waiting == 10, "it took no place"
 
 
+def test_a_place_in_the_queue_is_as_long_as_what_is_asked_for() -> None:
+    one = deployment("by-tokens", limits=Limits(tpm=6000))  # a hundred a second
+    route, health = Route("chat", ((one,),)), table()
+    spent = failover(ask(route, tokens=6000), health)
+    spent.start(0.0)
+    wakes = [waited(failover(ask(route, tokens=tokens), health).start(0.0)) for tokens in (100, 100, 500, 100)]
+    assert wakes == pytest.approx([1.0, 2.0, 7.0, 8.0])
+
+
 def test_a_client_that_leaves_gives_its_place_back() -> None:
     health = used_up()
     first, second, third = queued(health, 3)

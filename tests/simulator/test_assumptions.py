@@ -54,5 +54,5 @@ def test_only_what_a_route_leads_to_is_described() -> None:
 
 
 def test_contingencies_say_how_much_each_was_tried() -> None:
-    assert "about 4000 requests" in of_contingencies(4000)[0]
+    assert "about 4000 requests" in of_contingencies(4000)[1]
     assert all(sentence.endswith(".") for sentence in (*of_contingencies(1), *of_world(snapshot(), World())))

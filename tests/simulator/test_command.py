@@ -1,6 +1,7 @@
 """The commands, in this process: what they refuse, what they write, how they end."""
 
 import json
+import pickle
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,6 +10,8 @@ from typer.testing import CliRunner, Result
 
 from gateway.cli import app
 from gateway.config.problem import suggest
+from gateway.simulator import command
+from tests.store.samples import decision
 
 from .files import OUTAGE, write_files, write_world
 
@@ -260,3 +263,12 @@ def test_the_schema_of_each_kind_of_file(kind: str) -> None:
 
 def test_there_is_no_schema_of_anything_else() -> None:
     refused(run("schema", "weather"), 2, "weather")
+
+
+def test_no_secret_is_in_what_a_replay_sends_to_other_processes(config: Path) -> None:
+    config.write_text(config.read_text().replace('"base_url"', '"api_key": "sk-secret-value", "base_url"'))
+    assert "sk-secret-value" in config.read_text()
+    recorded = decision(1, workflow="support", route="chat")
+    setting, _ = command._open(command.Given(config), ["simulate"], [recorded])
+    assert setting.recorded
+    assert b"sk-secret-value" not in pickle.dumps(setting)

@@ -94,7 +94,8 @@ def test_a_new_vendor_needs_a_contract_and_everyone_whose_rule_it_widens() -> No
     )
     found = change(config, SECOND, losing("vendor:a", [A]))
     assert found.needs == (
-        "a contract with another vendor for an equal model of another maker, with the quota of a; "
+        "a contract with another vendor for an equal model of another maker, with the quota of a, "
+        "that shares no cloud, region, edge or jurisdiction with a; "
         f"owner agrees that {NEW_VENDOR} may serve w (vendor {NEW_VENDOR} is not allowed today); "
         f"v@example.com agrees that {NEW_VENDOR} may serve v (vendor {NEW_VENDOR} is not allowed today)"
     )

@@ -138,7 +138,9 @@ def test_a_call_that_fails_ends_its_task() -> None:
     found = course(
         fault(FaultKind.BLOCKED, start=14.0), fault(FaultKind.BLOCKED, B, start=14.0), requests=[task(4, 3.0)]
     )
-    assert [record.kind for record in found.records] == [Kind.OK, Kind.FORBIDDEN]
+    # What was then never asked is work that was not done either.
+    assert [record.kind for record in found.records] == [Kind.OK, *[Kind.FORBIDDEN] * 3]
+    assert [record.attempts > 0 for record in found.records] == [True, True, False, False]
 
 
 def test_each_call_of_a_task_has_luck_of_its_own() -> None:

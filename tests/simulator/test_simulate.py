@@ -122,13 +122,17 @@ def test_an_incident_brings_its_sources_and_its_time_of_day() -> None:
     origin = Origin("2025-06-10", ("https://status.example.com/1",), "facts", "assumed", True, begins=14 * 3600.0)
     nightly = replace(FLAT, daily=Daily(peak=14 * 3600.0, swing=1.0))
     setting = replace(SETTING, world=world(A, B, C, patterns={WORKFLOW.id: nightly, OTHER.id: nightly}))
+    by_night = replace(OUTAGE, origin=replace(origin, begins=2 * 3600.0))
     incident, thought_up = simulate(setting, replace(OUTAGE, origin=origin)), simulate(setting, OUTAGE)
     assert incident.source is not None
     assert (incident.source.date, incident.source.verified) == ("2025-06-10", True)
     assert incident.source.sources == origin.sources
     assert thought_up.source is None
-    at_two, at_midnight = (workflows(found)["support"].requests for found in (incident, thought_up))
-    assert at_two > 1.5 * at_midnight
+    at_peak, usual, at_two = (
+        workflows(found)["support"].requests for found in (incident, thought_up, simulate(setting, by_night))
+    )
+    assert at_peak == usual, "what has no time of its own meets the busiest hour"
+    assert at_peak > 5 * at_two
 
 
 # -- the same again --------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from gateway.core.fault import Fault, FaultKind, Selector
-from gateway.core.model import Slo, Snapshot
+from gateway.core.model import Limits, Slo, Snapshot
 from gateway.core.scenario import Planned, Scenario
 from gateway.simulator import study as studies
 from gateway.simulator.jobs import Advance, Workers
@@ -168,3 +168,14 @@ def test_the_commit_of_the_config_and_whether_it_was_changed_since(tmp_path: Pat
     beside = tmp_path / "other.yaml"
     beside.write_text("version: 1\n")
     assert studies.begin("", beside, setting()).commit is None
+
+
+def test_a_quota_that_nobody_has_stated_cannot_be_cut_and_that_is_said() -> None:
+    limited = replace(B, limits=Limits(rpm=600))
+    given = setting(snapshot(workflow("w"), routes={"chat": [A, limited]}))
+    cut = Planned(Fault(FaultKind.QUOTA, Selector({"deployment": ("*",)}), factor=0.5))
+    study = studies.add_scenarios(
+        studies.begin("", Path("c.yaml"), given), given, [replace(outage("a"), planned=(cut,))], ALONE
+    )
+    (note,) = study.notes
+    assert "no quota of a is known" in note

@@ -183,8 +183,8 @@ def test_a_slow_vendor_is_slow_in_everything_and_a_late_one_only_at_first() -> N
 def test_a_price_fault_names_its_factor_and_a_quality_fault_the_poor_answers() -> None:
     assert call(vendor(fault(FaultKind.PRICE, factor=3.0))).price == 3.0
     poor = vendor(fault(FaultKind.QUALITY, share=0.3))
-    assert [call(poor, luck=USUAL._replace(place=place)).poor for place in (0.29, 0.31)] == [True, False]
-    assert [call(poor, STREAM, luck=USUAL._replace(place=place)).poor for place in (0.29, 0.31)] == [True, False]
+    assert [call(poor, luck=USUAL._replace(poor=drawn)).poor for drawn in (0.29, 0.31)] == [True, False]
+    assert [call(poor, STREAM, luck=USUAL._replace(poor=drawn)).poor for drawn in (0.29, 0.31)] == [True, False]
 
 
 # -- quota and capacity ----------------------------------------------------------------------------------------------
