@@ -5,6 +5,7 @@ Exit codes: 0 good, 1 a finding (an invalid config, nothing found), 2 wrong usag
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -238,6 +239,10 @@ def simulate(
     """What would each workflow have seen? Exit code 1 if one would miss its SLO."""
     from gateway.simulator import command
 
+    if (since or until) and not replay:
+        raise typer.BadParameter("only with --replay", param_hint="--since, --until")
+    if replay and rate is not None:
+        raise typer.BadParameter("a replay comes at the rate it had", param_hint="--rate")
     given = command.Given(config, world, seed, rate, _seconds(duration), processes, scheduler)
     asked = command.Asked(tuple(scenarios or ()), tuple(incident or ()), incidents)
     files = {"html": html, "markdown": markdown, "junit": junit}
@@ -321,6 +326,7 @@ def _study(make: Callable[[], "Study"], outputs: "Outputs") -> "Study":
     """Makes the study and writes it; ends with the exit code of what was refused."""
     from gateway.simulator import command
 
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that no worker is left behind
     try:
         command.check_writable(outputs)
         study = make()

@@ -1,11 +1,13 @@
 """Many simulations, on all cores of this machine or on a Dask cluster. Results come back in the order of the items."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ProcessPoolExecutor
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -67,8 +69,13 @@ def _executor(workers: Workers, items: int) -> Iterator[tuple[_Submit, int]]:
         yield (lambda work, shared, parts: (work(shared, part) for part in parts)), 1
     else:
         # Not fork: this process may have threads. Fresh ones also cannot depend on anything it happens to hold.
-        with ProcessPoolExecutor(min(workers.processes, items), get_context("spawn")) as pool:
-            yield (lambda work, shared, parts: pool.map(work, [shared] * len(parts), parts)), workers.processes
+        # Left early, as by Ctrl-C, the pool ends its processes in the midst of their work.
+        with get_context("spawn").Pool(min(workers.processes, items), _leave_signals_to_the_parent) as pool:
+            yield (lambda work, shared, parts: pool.imap(partial(work, shared), parts)), workers.processes
+
+
+def _leave_signals_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

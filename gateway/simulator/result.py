@@ -106,6 +106,7 @@ class Source:
 class ScenarioResult:
     """`hits`: the deployments that any fault can reach; none means that this could not have touched the config.
 
+    `tested`: there was traffic, and of the faults that came at least one came in its time.
     `breakers`: when which breaker changed, "closed>open", and why.
     """
 
@@ -118,10 +119,11 @@ class ScenarioResult:
     hits: tuple[str, ...]
     workflows: tuple[WorkflowResult, ...]
     breakers: tuple[tuple[float, str, str, str], ...]
+    tested: bool = True
 
     @property
     def passed(self) -> bool:
-        return all(workflow.slo.met is not False for workflow in self.workflows)
+        return self.tested and all(workflow.slo.met is not False for workflow in self.workflows)
 
 
 # -- contingencies ---------------------------------------------------------------------------------------------------

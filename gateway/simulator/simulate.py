@@ -64,6 +64,8 @@ def simulate(setting: Setting, scenario: Scenario) -> ScenarioResult:
 
     def seen(workflow: Workflow) -> WorkflowResult:
         own = scenario.hit(candidates_of(workflow, snapshot, world))
+        if not found.get(workflow.id):
+            own = ()
         own_faults = [f for f in faults if f.kind not in UNSEEN and any(f.on.hits(one) for one in own)]
         records, before = found.get(workflow.id, []), usual.get(workflow.id, [])
         ids = {one.id for one in own if any(fault.on.hits(one) for fault in own_faults)}
@@ -79,6 +81,7 @@ def simulate(setting: Setting, scenario: Scenario) -> ScenarioResult:
         hits=tuple(sorted(one.id for one in scenario.hit(routed(snapshot)))),
         workflows=tuple(seen(workflow) for workflow in snapshot.workflows.values()),
         breakers=tuple(_told(change) for change in course.transitions),
+        tested=bool(requests) and (not faults or any(fault.start < requests[-1].at for fault in faults)),
     )
 
 

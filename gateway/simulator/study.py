@@ -53,8 +53,13 @@ def add_scenarios(
     found = workers.map(_simulate_all, shared, scenarios, advance)
     untouched = [result for result, one in zip(found, scenarios, strict=True) if one.planned and not result.hits]
     notes = (f"{result.id}: no deployment of this config could have been hit." for result in untouched)
+    untested = (
+        f"{result.id}: no request was sent while a fault was there: nothing was tested."
+        for result in found
+        if not result.tested
+    )
     unbounded = (note for scenario in scenarios for note in _without_quota(scenario, setting))
-    return replace(study, scenarios=(*study.scenarios, *found), notes=(*study.notes, *notes, *unbounded))
+    return replace(study, scenarios=(*study.scenarios, *found), notes=(*study.notes, *notes, *untested, *unbounded))
 
 
 def _without_quota(scenario: Scenario, setting: Setting) -> Iterator[str]:

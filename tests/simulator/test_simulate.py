@@ -179,3 +179,10 @@ def test_nothing_secret_leaves_the_process_and_nothing_else_changes() -> None:
     assert bare.routes["chat"].deployments == (A, B)
     given = world(patterns={WORKFLOW.id: Pattern()})
     assert simulate(Setting(bare, given, 1), OUTAGE) == simulate(Setting(kept, given, 1), OUTAGE)
+
+
+def test_a_fault_that_comes_after_the_last_request_has_tested_nothing() -> None:
+    late = simulate(replace(SETTING, duration=30.0), scenario(planned(fault(FaultKind.OUTAGE, start=60.0))))
+    assert not late.tested
+    assert not late.passed
+    assert simulate(SETTING, OUTAGE).tested

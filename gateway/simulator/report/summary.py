@@ -224,8 +224,13 @@ def _of_money(study: Study) -> Iterator[str]:
 
 
 def _of_scenarios(scenarios: tuple[ScenarioResult, ...]) -> Iterator[str]:
-    judged = [one for one in scenarios if any(workflow.slo.met is not None for workflow in one.workflows)]
-    if scenarios and not judged:
+    untested = sum(not one.tested for one in scenarios)
+    if untested:
+        of = f"{untested} of {words.count(len(scenarios), 'scenario')}"
+        yield f"Nothing was tested in {of}: no request met a fault."
+    tested = [one for one in scenarios if one.tested]
+    judged = [one for one in tested if any(workflow.slo.met is not None for workflow in one.workflows)]
+    if tested and not judged:
         yield f"{words.count(len(scenarios), 'scenario')} simulated; no workflow promises anything it could miss."
     failed = [one for one in judged if not one.passed]
     if failed:

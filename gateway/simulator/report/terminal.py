@@ -40,6 +40,12 @@ def _seen(result: WorkflowResult) -> str:
     fallback = words.share(result.degraded / result.requests if result.requests else None)
     times = {"detected": result.detect, "switched": result.fail_over, "back": result.recover}
     course = "".join(f", {what} after {words.duration(at)}" for what, at in times.items() if at is not None)
+    if result.poor:
+        course += f", {words.share(result.poor / result.requests)} poor"
+    if result.minutes_lost >= 0.05:
+        course += f", {words.minutes(result.minutes_lost)} min and {words.money(result.usd_lost)} lost"
+    if result.baseline_usd:
+        course += f", cost {result.usd / result.baseline_usd - 1.0:+.1%}"
     slo = result.slo
     promise = "" if slo.met is None else "; SLO kept" if slo.met else f"; SLO missed: {', '.join(slo.missed)}"
     return f"  {result.workflow}: {served}, {fallback} by a later tier{course}{promise}"
