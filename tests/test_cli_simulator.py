@@ -112,7 +112,7 @@ def test_what_the_ledger_has_on_record_is_sent_again(config: Path) -> None:
 def test_an_empty_stretch_of_the_ledger_is_said_to_be_one(config: Path) -> None:
     record(config, [replace(RECORDED, id="one")])
     done = start(config, "simulate", config.parent / "scenarios", "--replay", "--since", "2030-01-01")
-    assert done.returncode == 0
+    assert done.returncode == 1
     assert b"The ledger has no request in that time." in done.stdout
 
 

@@ -190,7 +190,7 @@ def test_a_config_without_workflows_counts_all_as_one(tmp_path: Path) -> None:
 
 def test_without_traffic_there_is_nothing_to_tell(config: Path, dark: Path) -> None:
     write_world(config.parent, per_minute=0)
-    assert run("simulate", dark, "--config", config).exit_code == 0
+    assert run("simulate", dark, "--config", config).exit_code == 1
     result = run("contingency", "--config", config, "--fail-on", "degraded", *QUICK)
     assert result.exit_code == 0
     assert "No workflow sends anything: there is nothing to lose." in result.stdout
