@@ -7,7 +7,8 @@ Exit codes: 0 good, 1 a finding (an invalid config, nothing found), 2 wrong usag
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -256,11 +257,8 @@ def list_incidents(config: ConfigOption = DEFAULT_CONFIG, incidents: Library = N
     """The incident library, and which deployments each would have reached."""
     from gateway.simulator import command
 
-    try:
+    with _refusals():
         found = command.incidents(config, incidents)
-    except command.Refusal as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(error.code) from None
     if as_json:
         _print_json([incident._asdict() for incident in found])
     else:
@@ -327,14 +325,23 @@ def _study(make: Callable[[], "Study"], outputs: "Outputs") -> "Study":
     from gateway.simulator import command
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that no worker is left behind
-    try:
+    with _refusals():
         command.check_writable(outputs)
         study = make()
         command.write(study, outputs)
-    except command.Refusal as error:
+    return study
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a command refuses is said on standard error, and ends the program with its exit code."""
+    from gateway.simulator.command import Refusal
+
+    try:
+        yield
+    except Refusal as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(error.code) from None
-    return study
 
 
 def _seconds(duration: str | None) -> float | None:

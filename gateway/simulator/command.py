@@ -86,7 +86,7 @@ class Asked:
 
     paths: Sequence[Path] = ()
     incidents: Sequence[str] = ()
-    library: Path | None = None
+    folder: Path | None = None
 
 
 class Replayed(NamedTuple):
@@ -254,8 +254,8 @@ def _asked(asked: Asked) -> Iterator[str]:
     yield from map(str, asked.paths)
     for id_ in asked.incidents:
         yield from ("--incident", id_)
-    if asked.library is not None:
-        yield from ("--incidents", str(asked.library))
+    if asked.folder is not None:
+        yield from ("--incidents", str(asked.folder))
 
 
 def _depth(depth: Depth) -> Iterator[str]:
@@ -277,7 +277,7 @@ def _world(given: Given, snapshot: Snapshot) -> World:
 
 
 def _scenarios(given: Given, asked: Asked, snapshot: Snapshot) -> list[Scenario]:
-    library = asked.library or given.config.parent / "incidents"
+    library = asked.folder or given.config.parent / "incidents"
     paths = [*asked.paths, *(_incident(id_, library) for id_ in asked.incidents)]
     return _load_scenarios(paths, snapshot) if paths else []
 

@@ -40,7 +40,7 @@ class Chart:
     height: int
 
 
-def library() -> str:
+def plotly_script() -> str:
     """plotly.js itself, to be inlined once."""
     return str(get_plotlyjs())
 

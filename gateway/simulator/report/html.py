@@ -28,7 +28,7 @@ def to_html(study: Study) -> str:
             found=found if found and found.cases else None,
             timelines=timelines,
             charts=of_contingency,
-            library=Markup(charts.library()) if charted else "",  # noqa: S704 (plotly's own file)
+            plotly_script=Markup(charts.plotly_script()) if charted else "",  # noqa: S704 (plotly's own file)
             glossary=GLOSSARY,
             summary=summary,
             tables=tables,

@@ -217,6 +217,10 @@ def _of_money(study: Study) -> Iterator[str]:
     if study.contingency is None or not study.contingency.cases:
         return
     total, together = study.contingency.year.total, study.contingency.together
+    if not any(workflow.usd_per_minute for workflow in study.workflows):
+        minutes = words.minutes(total.minutes_mean)
+        yield f"No workflow states its value, so no loss has a price: {minutes} minutes are lost in a mean year."
+        return
     bad = words.money(total.usd_shortfall_95)
     yield f"Expected loss {words.money(total.usd_mean)} a year; in a bad year (the worst 1 in 20) {bad}."
     if together:

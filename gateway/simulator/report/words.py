@@ -11,7 +11,6 @@ from gateway.simulator.result import Bucket, Quantiles, SloVerdict, Verdict
 
 NONE = "\u2013"
 MINUS = "\u2212"
-TIMES = "\u00d7"
 NBSP = "\u00a0"
 # Told apart without colour.
 GLYPHS: dict[Verdict, str] = {"secure": "✓", "degraded": "▲", "lost": "✕"}

@@ -75,5 +75,5 @@ def test_the_year_shows_four_figures_of_every_workflow() -> None:
 
 
 def test_the_library_can_stand_in_a_page() -> None:
-    assert "</script" not in charts.library()
-    assert len(charts.library()) > 1_000_000
+    assert "</script" not in charts.plotly_script()
+    assert len(charts.plotly_script()) > 1_000_000

@@ -84,7 +84,7 @@ def test_it_needs_nothing_from_the_network() -> None:
 
 
 def test_plotly_stands_in_it_once_and_only_with_charts() -> None:
-    assert usual().count(charts.library()) == 1
+    assert usual().count(charts.plotly_script()) == 1
     bare = to_html(replace(study(), contingency=None, scenarios=()))
     assert "Plotly" not in bare
     assert len(bare) < 30_000

@@ -127,3 +127,10 @@ def test_a_dependence_in_words() -> None:
 
 def test_the_basis_says_when_there_is_no_repository() -> None:
     assert ("Commit", "not in a repository") in summary.basis(replace(study(), commit=None))
+
+
+def test_a_loss_that_nobody_has_priced_does_not_cost_nothing() -> None:
+    unpriced = tuple(replace(facts, usd_per_minute=0.0) for facts in study().workflows)
+    (said,) = [line for line in summary.headline(replace(study(), workflows=unpriced)) if "price" in line]
+    assert said.startswith("No workflow states its value")
+    assert "Expected loss" not in " ".join(summary.headline(replace(study(), workflows=unpriced)))
